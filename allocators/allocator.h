@@ -1,0 +1,79 @@
+/* allocator.h - the contract of an allocator backend.
+ *
+ * A backend is one file (or folder) with one `const struct allocator`, and
+ * one line in allocators.c.  All state lives in its `struct heap`, which each
+ * backend defines for itself.  Twelve hooks are the ceiling; a feature of one
+ * backend is a knob of that backend, not a hook.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_ALLOCATOR_H
+#define HEAPYARD_ALLOCATOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct heap;        /* each backend has its own */
+struct heap_report; /* below */
+
+enum allocator_trait {
+    TRAIT_SHARED = 1,      /* many threads may use one heap at once */
+    TRAIT_FOREIGN = 2,     /* any thread may free any block */
+    TRAIT_OVERLAPPING = 4, /* blocks are not memory of their own: a floor,
+                              never to be checked */
+    TRAIT_PRELOADABLE = 8  /* its heap is the process's malloc, so another
+                              library may be preloaded under it */
+};
+
+/* What open is told. */
+struct heap_config {
+    unsigned threads; /* that will enter, at most */
+    size_t max_size;  /* bytes, of the largest block that will be asked for */
+};
+
+/* What a heap can say of itself.  Each figure is exact when taken while no
+ * thread is inside; SIZE_MAX means "cannot say". */
+struct heap_report {
+    size_t live_bytes; /* in blocks handed out, as usable() counts them
+                          (malloc_stats.h: glibc counts chunks) */
+    size_t live_blocks;
+    size_t mapped_bytes; /* got from the system and not given back */
+};
+
+struct allocator {
+    const char *name;
+    const char *summary; /* one line */
+    unsigned traits;     /* or-ed enum allocator_trait */
+    size_t max_align;    /* bytes; 0 = no limit */
+
+    /* Required.  Make an empty heap.  Returns 0 or a positive errno. */
+    int (*open)(const struct heap_config *, struct heap **out);
+    /* Required.  Give everything back.  No thread is inside. */
+    void (*close)(struct heap *);
+    /* Required.  A block of at least `size` bytes, aligned to `align` (a
+     * power of two; 0 = as malloc).  NULL if there is no memory. */
+    void *(*alloc)(struct heap *, size_t size, size_t align);
+    /* Required.  The same, zeroed, default alignment. */
+    void *(*zalloc)(struct heap *, size_t size);
+    /* Required.  Take a block back; size is what was asked for. */
+    void (*dealloc)(struct heap *, void *p, size_t size);
+    /* Required.  As realloc, new_size > 0; on NULL the old block stays. */
+    void *(*resize)(struct heap *, void *p, size_t old_size, size_t new_size);
+    /* Not required.  Bytes that may be used of a block that was asked for
+     * with `size`; NULL = exactly size. */
+    size_t (*usable)(struct heap *, const void *p, size_t size);
+    /* Not required.  A thread starts, or ends, its use of the heap.  enter
+     * returns 0 or an errno. */
+    int (*enter)(struct heap *);
+    void (*leave)(struct heap *);
+    /* Not required.  Returns 0, or ENOTSUP where this heap cannot say. */
+    int (*inspect)(struct heap *, struct heap_report *);
+};
+
+/* All backends, ended by NULL. */
+extern const struct allocator *const allocators[];
+
+/* The backend of that name, or NULL. */
+const struct allocator *allocator_find(const char *name);
+
+#endif
