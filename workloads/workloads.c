@@ -1,0 +1,26 @@
+/* workloads.c - the table of synthetic workloads.
+ *
+ * To add one: write its file, declare it here, and give it a line.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "workload.h"
+
+#include <string.h>
+
+extern const struct workload churn_workload;
+extern const struct workload server_sim_workload;
+
+const struct workload *const workloads[] = {
+    &server_sim_workload,
+    &churn_workload,
+    NULL,
+};
+
+const struct workload *workload_find(const char *name)
+{
+    for (size_t i = 0; workloads[i]; i++)
+        if (strcmp(workloads[i]->name, name) == 0)
+            return workloads[i];
+    return NULL;
+}
