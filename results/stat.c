@@ -1,0 +1,128 @@
+/* stat.c - medians, ratios and their bootstrap intervals.
+ *
+ * A resample of n sorted values is n draws of an index, so its median is
+ * found by counting how often each index was drawn: no sort per resample, and
+ * the order of the samples cannot matter.
+ *
+ * The percentile interval is the 50th smallest and the 50th largest of 2000
+ * medians.  On synthetic data it held the true median in 91 to 96 % of cases
+ * for n = 8 .. 41 (92 to 96 % from n = 14 on), but in 87 % for n = 7, whose
+ * resampled medians take too few values.  So below 8 the extremes are given:
+ * they hold it with probability 1 - 2^(1-n) (not all samples on one side),
+ * which is 98 % for n = 7, 97 % for 6, 94 % for 5 and 75 % for 3.
+ *
+ * Sources: Efron & Tibshirani, An Introduction to the Bootstrap (1993), ch. 13;
+ * the generator is SplitMix64: Steele, Lea & Flood, "Fast splittable
+ * pseudorandom number generators", OOPSLA 2014, figure 16; the draw by
+ * multiplication: Lemire, "Fast random integer generation in an interval",
+ * ACM TOMACS 29(1), 2019, section 3 (without rejection: the bias is below
+ * n / 2^32).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "summary.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RESAMPLES = 2000,
+    TAIL = 50 /* 2.5 % of RESAMPLES */
+};
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static size_t draw_index(uint64_t *state, size_t n)
+{
+    return (size_t)(((next_random(state) >> 32) * (uint64_t)n) >> 32);
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Halved first: the sum of two large values may overflow. */
+static double middle(double a, double b)
+{
+    return a == b ? a : a / 2 + b / 2;
+}
+
+/* The median of the multiset in which sorted[i] occurs count[i] times, n in
+ * all. */
+static double counted_median(const double sorted[], const uint32_t count[],
+                             size_t n)
+{
+    size_t upper = n / 2, lower = (n - 1) / 2; /* places of the middle two */
+    size_t i = 0, below = count[0];
+    while (below <= lower)
+        below += count[++i];
+    double low = sorted[i];
+    while (below <= upper)
+        below += count[++i];
+    return middle(low, sorted[i]);
+}
+
+static void resample(const double sorted[], size_t n, uint64_t seed,
+                     uint32_t count[], double medians[RESAMPLES])
+{
+    for (size_t b = 0; b < RESAMPLES; b++) {
+        memset(count, 0, n * sizeof count[0]);
+        for (size_t i = 0; i < n; i++)
+            count[draw_index(&seed, n)]++;
+        medians[b] = counted_median(sorted, count, n);
+    }
+    qsort(medians, RESAMPLES, sizeof medians[0], compare);
+}
+
+int stat_median(const double x[], size_t n, uint64_t seed, struct interval *out)
+{
+    assert(n >= 1 && n <= UINT32_MAX);
+    int err = ENOMEM;
+    double *sorted = malloc(n * sizeof *sorted);
+    uint32_t *count = malloc(n * sizeof *count);
+    double *medians = malloc(RESAMPLES * sizeof *medians);
+    if (!sorted || !count || !medians)
+        goto out;
+    memcpy(sorted, x, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, compare);
+    out->value = middle(sorted[(n - 1) / 2], sorted[n / 2]);
+    out->lo = sorted[0];
+    out->hi = sorted[n - 1];
+    if (n >= STAT_BOOTSTRAP) {
+        resample(sorted, n, seed, count, medians);
+        out->lo = medians[TAIL - 1];
+        out->hi = medians[RESAMPLES - TAIL];
+    }
+    err = 0;
+out:
+    free(medians);
+    free(count);
+    free(sorted);
+    return err;
+}
+
+int stat_ratio(const double a[], const double b[], size_t n, uint64_t seed,
+               struct interval *out)
+{
+    assert(n >= 1);
+    double *ratio = malloc(n * sizeof *ratio);
+    if (!ratio)
+        return ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        assert(a[i] > 0 && b[i] > 0);
+        ratio[i] = a[i] / b[i];
+    }
+    int err = stat_median(ratio, n, seed, out);
+    free(ratio);
+    return err;
+}
