@@ -1,0 +1,539 @@
+/* report_table.c - the table for a terminal.
+ *
+ * One block a workload x threads: the table, then what may be concluded from
+ * it in words, then what failed and why.  A verdict is given only where the
+ * interval of the paired ratio leaves 1 outside; the rest is "not told apart".
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "report.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "sheet.h"
+
+enum { LABEL = 10, WIDTH_MIN = 80 };
+
+/* What the columns show. */
+enum kind {
+    KIND_NAME,
+    KIND_TIME,   /* median and interval */
+    KIND_RATIO,  /* to the baseline, with interval */
+    KIND_PLAIN,  /* median in the unit of time */
+    KIND_MEMORY, /* median in the unit of memory */
+    KIND_RATIO_ONLY,
+    KIND_NUMBER, /* median of a ratio */
+    KIND_BYTES   /* median, each with its own unit */
+};
+
+struct view {
+    enum kind kind;
+    const char *meter, *metric;
+    const char *head[2]; /* "%s" becomes the unit, or the baseline */
+    unsigned rank;       /* as in sheet.h */
+};
+
+static const struct view main_view[] = {
+    {KIND_NAME, "", "", {"", "allocator"}, 0},
+    {KIND_TIME, "time", "wall_per_op", {"time/op,", "%s [95 %%]"}, 0},
+    {KIND_RATIO, "time", "wall_per_op", {"time: ratio", "to %s"}, 0},
+    {KIND_PLAIN, "time", "cpu_per_op", {"CPU", "/op"}, 4},
+    {KIND_MEMORY, "memory", "rss_peak", {"peak", "%s"}, 0},
+    {KIND_RATIO_ONLY, "memory", "rss_peak", {"peak", "ratio"}, 2},
+    {KIND_RATIO_ONLY, "memory", "rss_mean", {"mean", "ratio"}, 5},
+    {KIND_NUMBER, "memory", "frag_peak", {"peak", "frag"}, 3},
+    {KIND_BYTES, "leak", "leaked_bytes", {"", "leaked"}, 1},
+};
+
+static const struct view latency_view[] = {
+    {KIND_NAME, "", "", {"latency,", "%s"}, 0},
+    {KIND_PLAIN, "latency", "malloc_p50", {"malloc", "p50"}, 0},
+    {KIND_PLAIN, "latency", "malloc_p99", {"malloc", "p99"}, 0},
+    {KIND_PLAIN, "latency", "malloc_p999", {"malloc", "p99.9"}, 0},
+    {KIND_PLAIN, "latency", "malloc_max", {"malloc", "max"}, 1},
+    {KIND_PLAIN, "latency", "free_p50", {"free", "p50"}, 0},
+    {KIND_PLAIN, "latency", "free_p99", {"free", "p99"}, 0},
+    {KIND_PLAIN, "latency", "free_p999", {"free", "p99.9"}, 0},
+    {KIND_PLAIN, "latency", "free_max", {"free", "max"}, 1},
+    {KIND_PLAIN, "latency", "realloc_p50", {"realloc", "p50"}, 3},
+    {KIND_PLAIN, "latency", "realloc_p99", {"realloc", "p99"}, 2},
+};
+
+enum {
+    MAIN_VIEWS = sizeof main_view / sizeof main_view[0],
+    LATENCY_VIEWS = sizeof latency_view / sizeof latency_view[0]
+};
+
+/* All that printing one block needs. */
+struct page {
+    FILE *f;
+    unsigned width;
+    bool colour;
+    const struct blocks *all;
+    const struct block *block;
+    struct scale time, memory;
+    unsigned dropped; /* columns that did not fit, of all blocks */
+};
+
+static double largest(const struct block *b, const char *meter,
+                      const char *metric)
+{
+    double most = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const struct estimate *e =
+            block_find(b, b->allocator[i], meter, metric);
+        if (e && e->n && e->median.hi > most)
+            most = e->median.hi;
+    }
+    return most;
+}
+
+static bool is_baseline(const struct page *p, const char *allocator)
+{
+    return !strcmp(allocator, p->all->baseline);
+}
+
+static bool is_floor(const char *allocator)
+{
+    return !strcmp(allocator, "null");
+}
+
+static void show_name(const char *allocator, struct sheet_cell *cell)
+{
+    enum { SHOWN = 24 };
+    const char *lead = "", *shown = allocator;
+    if (is_floor(allocator)) {
+        shown = "null floor";
+    } else if (strlen(allocator) > SHOWN) { /* of a path, the end says more */
+        lead = "...";
+        shown += strlen(allocator) - (SHOWN - 3);
+        while (((unsigned char)*shown & 0xc0) == 0x80) /* in a character */
+            shown++;
+    }
+    snprintf(cell->text, sizeof cell->text, "%s%.32s", lead, shown);
+}
+
+static void show_interval(const struct page *p, const struct interval *i,
+                          double divisor, int (*decimals)(double),
+                          struct sheet_cell *cell)
+{
+    int d = decimals(i->value / divisor);
+    snprintf(cell->text, sizeof cell->text, "%.*f [%.*f,%s%.*f]", d,
+             i->value / divisor, d, i->lo / divisor,
+             p->width > WIDTH_MIN ? " " : "", d, i->hi / divisor);
+}
+
+static void show_number(double v, int (*decimals)(double),
+                        struct sheet_cell *cell)
+{
+    snprintf(cell->text, sizeof cell->text, "%.*f", decimals(v), v);
+}
+
+static enum style style_of(const struct page *p, const struct estimate *e)
+{
+    if (is_floor(e->key.allocator) || is_baseline(p, e->key.allocator))
+        return STYLE_PLAIN;
+    enum verdict v = verdict_of(e);
+    return v == VERDICT_LESS   ? STYLE_GOOD
+           : v == VERDICT_MORE ? STYLE_BAD
+                               : STYLE_DIM;
+}
+
+static void show_ratio(const struct page *p, const struct estimate *e,
+                       bool is_whole, struct sheet_cell *cell)
+{
+    if (!e->pairs) {
+        *cell = (struct sheet_cell){"-", STYLE_DIM};
+        return;
+    }
+    cell->style = style_of(p, e);
+    if (is_baseline(p, e->key.allocator))
+        snprintf(cell->text, sizeof cell->text,
+                 is_whole ? "1 (baseline)" : "1");
+    else if (is_whole)
+        show_interval(p, &e->ratio, 1, decimals_ratio, cell);
+    else
+        show_number(e->ratio.value, decimals_ratio, cell);
+}
+
+static void show_estimate(const struct page *p, const struct view *v,
+                          const struct estimate *e, struct sheet_cell *cell)
+{
+    double median = e->median.value;
+    switch (v->kind) {
+    case KIND_NAME:
+        break;
+    case KIND_TIME:
+        show_interval(p, &e->median, p->time.divisor, decimals_short, cell);
+        break;
+    case KIND_RATIO:
+    case KIND_RATIO_ONLY:
+        show_ratio(p, e, v->kind == KIND_RATIO, cell);
+        break;
+    case KIND_PLAIN:
+        show_number(median / p->time.divisor, decimals_short, cell);
+        break;
+    case KIND_MEMORY:
+        show_number(median / p->memory.divisor, decimals_short, cell);
+        break;
+    case KIND_NUMBER:
+        show_number(median, decimals_ratio, cell);
+        break;
+    case KIND_BYTES:
+        format_bytes(median, cell->text, sizeof cell->text);
+        cell->style = median > 0 ? STYLE_BAD : STYLE_PLAIN;
+        break;
+    }
+}
+
+static void show_status(enum status status, struct sheet_cell *cell)
+{
+    snprintf(cell->text, sizeof cell->text, "%s", status_name(status));
+    for (char *c = cell->text; *c; c++)
+        *c = (char)toupper((unsigned char)*c);
+    cell->style = status == STATUS_SKIP ? STYLE_DIM : STYLE_LOUD;
+}
+
+/* is_first: the first column of its meter, which tells of a failure. */
+static void show_cell(const struct page *p, const struct view *v,
+                      const char *allocator, bool is_first,
+                      struct sheet_cell *cell)
+{
+    if (v->kind == KIND_NAME) {
+        show_name(allocator, cell);
+        return;
+    }
+    const struct estimate *e =
+        block_find(p->block, allocator, v->meter, v->metric);
+    if (e && e->n) {
+        show_estimate(p, v, e, cell);
+        return;
+    }
+    e = block_failure(p->block, allocator, v->meter);
+    if (e && !e->n && is_first)
+        show_status(e->status, cell);
+    else
+        *cell = (struct sheet_cell){"-", STYLE_DIM};
+}
+
+static void show_head(const struct page *p, const struct view *v,
+                      struct sheet_column *column)
+{
+    const char *word = v->kind == KIND_MEMORY  ? p->memory.unit
+                       : v->kind == KIND_RATIO ? p->all->baseline
+                                               : p->time.unit;
+    for (int h = 0; h < 2; h++) {
+        const char *mark = strstr(v->head[h], "%s");
+        int before = mark ? (int)(mark - v->head[h]) : 0;
+        const char *after = mark ? mark + 2 : v->head[h];
+        snprintf(column->head[h], SHEET_CELL_MAX, "%.*s%.13s%s", before,
+                 v->head[h], mark ? word : "", after);
+        char *twice = strstr(column->head[h], "%%");
+        if (twice)
+            memmove(twice, twice + 1, strlen(twice));
+    }
+    column->rank = v->rank;
+}
+
+static bool has_meter(const struct page *p, const char *meter)
+{
+    for (size_t i = 0; i < p->block->estimates; i++)
+        if (!strcmp(p->block->first[i].key.meter, meter))
+            return true;
+    return false;
+}
+
+static bool has_any(const struct page *p, const struct view *v)
+{
+    bool is_ratio = v->kind == KIND_RATIO || v->kind == KIND_RATIO_ONLY;
+    for (size_t i = 0; i < p->block->n; i++) {
+        const struct estimate *e =
+            block_find(p->block, p->block->allocator[i], v->meter, v->metric);
+        if (e && (is_ratio ? e->pairs : e->n))
+            return true;
+    }
+    return false;
+}
+
+static int print_view(struct page *p, const struct view view[], size_t n)
+{
+    struct sheet sheet;
+    const char *meter = "";
+    int err = sheet_init(&sheet, p->block->n);
+    if (err)
+        return err;
+    for (size_t i = 0; i < n; i++) {
+        /* A meter without any value keeps a column to say why. */
+        bool is_first = strcmp(meter, view[i].meter) != 0;
+        if (!has_any(p, &view[i]) &&
+            !(is_first && has_meter(p, view[i].meter)) &&
+            view[i].kind != KIND_NAME)
+            continue;
+        meter = view[i].meter;
+        size_t c = sheet.columns++;
+        show_head(p, &view[i], &sheet.column[c]);
+        for (size_t r = 0; r < p->block->n; r++)
+            show_cell(p, &view[i], p->block->allocator[r], is_first,
+                      &sheet.row[r][c]);
+    }
+    p->dropped += sheet_print(&sheet, p->f, p->width, p->colour);
+    sheet_free(&sheet);
+    return 0;
+}
+
+/* Words of a verdict, for the ratio below 1 and above. */
+struct words {
+    const char *label, *meter, *metric, *less, *more;
+};
+
+/* "arena 0.21x, mimalloc 0.60x" of all that have this verdict. */
+static void list_verdict(const struct page *p, const struct words *w,
+                         enum verdict wanted, const char *lead, FILE *text)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < p->block->n; i++) {
+        const char *name = p->block->allocator[i];
+        const struct estimate *e =
+            block_find(p->block, name, w->meter, w->metric);
+        if (is_floor(name) || is_baseline(p, name) || verdict_of(e) != wanted)
+            continue;
+        struct sheet_cell shown;
+        double ratio = e->ratio.value;
+        show_name(name, &shown);
+        fprintf(text, "%s%s %.*fx", is_first ? lead : ", ", shown.text,
+                decimals_ratio(ratio), ratio);
+        is_first = false;
+    }
+    if (!is_first)
+        fputs(". ", text);
+}
+
+static int print_verdict(const struct page *p, const struct words *w)
+{
+    char *text = NULL, lead[128];
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return ENOMEM;
+    const struct estimate *base =
+        block_find(p->block, p->all->baseline, w->meter, w->metric);
+    if (!base || !base->n) {
+        fprintf(f, "no verdict: %s has no ok run here", p->all->baseline);
+    } else {
+        snprintf(lead, sizeof lead, "%s than %s: ", w->less, p->all->baseline);
+        list_verdict(p, w, VERDICT_LESS, lead, f);
+        snprintf(lead, sizeof lead, "%s than %s: ", w->more, p->all->baseline);
+        list_verdict(p, w, VERDICT_MORE, lead, f);
+        list_verdict(p, w, VERDICT_SAME, "not told apart: ", f);
+        list_verdict(p, w, VERDICT_FEW,
+                     "too few runs to tell (want 6 pairs): ", f);
+    }
+    int err = ferror(f) ? ENOMEM : 0;
+    err = fclose(f) ? ENOMEM : err;
+    if (!err && *text)
+        print_wrapped(p->f, w->label, text, LABEL, p->width);
+    free(text);
+    return err;
+}
+
+/* Which allocators kept every content and alignment. */
+static void print_check(const struct page *p)
+{
+    unsigned good = 0, all = 0;
+    for (size_t i = 0; i < p->block->n; i++) {
+        const char *name = p->block->allocator[i];
+        const struct estimate *e =
+            block_find(p->block, name, "check", "checked_ops");
+        const struct estimate *bad = block_failure(p->block, name, "check");
+        if (is_floor(name) || !(e || bad))
+            continue;
+        all++;
+        good += e && e->n && !bad;
+    }
+    if (all)
+        fprintf(p->f, "%-*scontents, alignment and overlap right in %u of %u\n",
+                LABEL, "check", good, all);
+}
+
+static bool is_same_failure(const struct estimate *x, const struct estimate *y)
+{
+    return x->status == y->status && x->n == y->n && x->failed == y->failed &&
+           !strcmp(x->note, y->note);
+}
+
+static const char *const meters[] = {"time", "memory", "leak", "latency",
+                                     "check"};
+enum { METERS = sizeof meters / sizeof meters[0] };
+
+/* "CRASH in time, memory: 10 of 10 runs each: killed by signal 11" for all
+ * meters, from `m` on, that failed in the same way. */
+static void print_failure(const struct page *p, const char *allocator, int m,
+                          const struct estimate *e)
+{
+    char text[512];
+    struct sheet_cell name, status = {"some runs failed", STYLE_LOUD};
+    show_name(allocator, &name);
+    if (!e->n)
+        show_status(e->status, &status);
+    int n = snprintf(text, sizeof text, "%s: %s in %s", name.text, status.text,
+                     meters[m]);
+    bool is_one = true;
+    for (int i = m + 1; i < METERS; i++) {
+        const struct estimate *other =
+            block_failure(p->block, allocator, meters[i]);
+        if (!other || !is_same_failure(e, other))
+            continue;
+        n += snprintf(text + n, sizeof text - (size_t)n, ", %s", meters[i]);
+        is_one = false;
+    }
+    snprintf(text + n, sizeof text - (size_t)n, " (%u of %u runs%s)%s%s",
+             (unsigned)e->failed, (unsigned)(e->failed + e->n),
+             is_one ? "" : " each", e->note[0] ? ": " : "", e->note);
+    bool is_skip = e->status == STATUS_SKIP;
+    print_style(p->f, STYLE_LOUD, p->colour && !is_skip);
+    print_wrapped(p->f, is_skip ? "skipped" : "failed", text, LABEL, p->width);
+    print_style(p->f, STYLE_PLAIN, p->colour && !is_skip);
+}
+
+static void print_failures(const struct page *p, const char *allocator)
+{
+    for (int m = 0; m < METERS; m++) {
+        const struct estimate *e =
+            block_failure(p->block, allocator, meters[m]);
+        bool is_told = false;
+        for (int i = 0; e && i < m && !is_told; i++) {
+            const struct estimate *before =
+                block_failure(p->block, allocator, meters[i]);
+            is_told = before && is_same_failure(before, e);
+        }
+        if (e && !is_told)
+            print_failure(p, allocator, m, e);
+    }
+}
+
+/* "; 10 runs of time, 3 of memory" */
+static void print_runs(const struct page *p)
+{
+    static const char *const of[][2] = {{"time", "wall_per_op"},
+                                        {"memory", "rss_peak"}};
+    const char *lead = "; ";
+    for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+        uint32_t fewest, most;
+        block_runs(p->block, of[i][0], of[i][1], &fewest, &most);
+        if (!most)
+            continue;
+        fputs(lead, p->f);
+        if (fewest < most)
+            fprintf(p->f, "%u to ", (unsigned)fewest);
+        fprintf(p->f, "%u%s of %s", (unsigned)most,
+                *lead == ',' ? ""
+                : most == 1  ? " run"
+                             : " runs",
+                of[i][0]);
+        lead = ", ";
+    }
+}
+
+static void print_title(const struct page *p)
+{
+    char title[256];
+    double live = largest(p->block, "memory", "live_peak");
+    struct scale unit = scale_for_bytes(live);
+    block_title(p->all, p->block, title, sizeof title);
+    fprintf(p->f, "%s%s", p->colour ? "\033[1m" : "", title);
+    print_style(p->f, STYLE_PLAIN, p->colour);
+    putc('\n', p->f);
+    fprintf(p->f, "touch %s", p->block->key->touch);
+    print_runs(p);
+    live /= unit.divisor;
+    if (live > 0)
+        fprintf(p->f, "; live bytes up to %.*f %s", decimals_short(live), live,
+                unit.unit);
+    fputs("\n\n", p->f);
+}
+
+static int print_block(struct page *p)
+{
+    static const struct words verdicts[] = {
+        {"time", "time", "wall_per_op", "faster", "slower"},
+        {"memory", "memory", "rss_peak", "less", "more"},
+    };
+    print_title(p);
+    int err = print_view(p, main_view, MAIN_VIEWS);
+    if (!err && has_meter(p, "latency")) {
+        struct page latency = *p;
+        latency.time =
+            scale_for_time(largest(p->block, "latency", "malloc_p99"));
+        putc('\n', p->f);
+        err = print_view(&latency, latency_view, LATENCY_VIEWS);
+        p->dropped = latency.dropped;
+    }
+    putc('\n', p->f);
+    for (size_t i = 0; i < 2 && !err; i++)
+        if (has_meter(p, verdicts[i].meter))
+            err = print_verdict(p, &verdicts[i]);
+    print_check(p);
+    for (size_t i = 0; i < p->block->n; i++)
+        print_failures(p, p->block->allocator[i]);
+    putc('\n', p->f);
+    return err;
+}
+
+static void print_legend(const struct page *p)
+{
+    char text[768];
+    fputs("How to read this\n", p->f);
+    snprintf(
+        text, sizeof text,
+        "median over runs [its 95 %% bootstrap interval; below %d runs, "
+        "the extremes]. Ratios are taken to %s within blocks of runs, "
+        "then the median: below 1 is faster, or less. \"Not told apart\": "
+        "the interval of the ratio holds 1. One in twenty intervals misses "
+        "by chance.",
+        STAT_BOOTSTRAP, p->all->baseline);
+    print_wrapped(p->f, "  values", text, 12, p->width);
+    print_wrapped(p->f, "  time",
+                  "wall-clock and CPU time of the replay over its operations. "
+                  "null floor: no allocator, the harness alone; it is in every "
+                  "other line, never subtracted.",
+                  12, p->width);
+    print_wrapped(p->f, "  memory",
+                  "peak: most anonymous resident memory beyond the baseline of "
+                  "the process; mean: over time; peak frag: peak over the "
+                  "trace's most live bytes. leaked: bytes beyond what the "
+                  "trace leaves (K = 1024).",
+                  12, p->width);
+    print_wrapped(p->f, "  latency",
+                  "of one call, with the cost of reading the clock: "
+                  "percentiles of a run, then the median over runs.",
+                  12, p->width);
+    if (p->dropped)
+        print_wrapped(p->f, "  width",
+                      "some columns did not fit; a larger --width shows them.",
+                      12, p->width);
+}
+
+int report_table(const struct summary *s, FILE *f, unsigned width, int colour)
+{
+    struct blocks all;
+    int err = blocks_open(s, &all);
+    if (err)
+        return err;
+    struct page p = {.f = f, .colour = colour != 0, .all = &all};
+    p.width = width < WIDTH_MIN ? WIDTH_MIN : width;
+    for (size_t i = 0; i < all.n && !err; i++) {
+        p.block = &all.block[i];
+        p.time = scale_for_time(largest(p.block, "time", "wall_per_op"));
+        p.memory = scale_for_bytes(largest(p.block, "memory", "rss_peak"));
+        err = print_block(&p);
+    }
+    if (!err)
+        print_legend(&p);
+    blocks_close(&all);
+    return err ? err : ferror(f) ? EIO : 0;
+}
