@@ -1,0 +1,299 @@
+/* check_ops.c - the check replayer: trusts no block.
+ *
+ * Each block gets a tag of its own, and every byte that may be used of it is
+ * filled with a pattern made of that tag.  A map from address to {size, tag}
+ * holds the live blocks.  So these faults are found: NULL; an address that is
+ * live already; misalignment; usable below requested; calloc that is not
+ * zero; a resize that loses contents; and, when a block is freed, resized or
+ * left at the end, any byte that somebody else wrote: overlap with another
+ * block, or metadata inside of one.
+ *
+ * Invariant: the map is at most half full (its size is fixed by what the slots
+ * and mailboxes of the trace can hold), and every live block is in it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "check_ops.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "os_pages.h"
+
+struct block {
+    char *at; /* NULL: the cell is free */
+    size_t size;
+    size_t filled; /* bytes that carry the pattern: size or more */
+    uint64_t tag;
+};
+
+struct check_state {
+    struct os_account account;
+    size_t bytes;
+    pthread_mutex_t lock; /* protects all below */
+    size_t mask, count, max;
+    uint64_t next_tag;
+    struct block cell[];
+};
+
+int check_open(size_t blocks, struct check_state **out)
+{
+    size_t capacity = 1024;
+
+    while (capacity < 2 * blocks)
+        capacity *= 2;
+    size_t bytes = sizeof(struct check_state) +
+                   capacity * sizeof(struct block);
+    struct check_state *s = os_pages_map(NULL, bytes);
+
+    if (!s)
+        return ENOMEM;
+    s->bytes = bytes;
+    s->mask = capacity - 1;
+    s->max = capacity - 1;
+    pthread_mutex_init(&s->lock, NULL);
+    os_pages_touch(s, bytes);
+    *out = s;
+    return 0;
+}
+
+void check_close(struct check_state *s)
+{
+    pthread_mutex_destroy(&s->lock);
+    os_pages_unmap(NULL, s, s->bytes);
+}
+
+/* ---- the map ---- */
+
+static size_t home_of(const struct check_state *s, const char *at)
+{
+    uint64_t h = (uint64_t)(uintptr_t)at * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (size_t)(h >> 24) & s->mask;
+}
+
+static struct block *probe(struct check_state *s, const char *at)
+{
+    size_t i = home_of(s, at);
+
+    while (s->cell[i].at && s->cell[i].at != at)
+        i = (i + 1) & s->mask;
+    return &s->cell[i];
+}
+
+static void unmap(struct check_state *s, struct block *b)
+{
+    size_t hole = (size_t)(b - s->cell);
+
+    for (size_t i = (hole + 1) & s->mask; s->cell[i].at;
+         i = (i + 1) & s->mask) {
+        size_t home = home_of(s, s->cell[i].at);
+
+        if (((i - home) & s->mask) >= ((i - hole) & s->mask)) {
+            s->cell[hole] = s->cell[i];
+            hole = i;
+        }
+    }
+    s->cell[hole].at = NULL;
+    s->count--;
+}
+
+/* Take the block at q out of the map. */
+static struct block take(struct player *p, void *q)
+{
+    struct check_state *s = p->common;
+
+    pthread_mutex_lock(&s->lock);
+    struct block *b = probe(s, q), copy = *b;
+
+    if (b->at)
+        unmap(s, b);
+    pthread_mutex_unlock(&s->lock);
+    if (!copy.at)
+        player_fail(p, STATUS_ERROR, "%p is no live block", q);
+    return copy;
+}
+
+/* ---- patterns ---- */
+
+/* Odd and with mixed bits, so that even the first byte differs from one block
+ * to the next 255. */
+#define TAG_STEP UINT64_C(0xd1342543de82ef95)
+
+static uint64_t word_at(uint64_t tag, size_t index)
+{
+    return (tag + index) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void fill(char *q, size_t size, uint64_t tag)
+{
+    for (size_t i = 0; i < size; i += 8) {
+        uint64_t w = word_at(tag, i);
+
+        memcpy(q + i, &w, size - i < 8 ? size - i : 8);
+    }
+}
+
+/* The offset of the first byte that is not as filled, or size. */
+static size_t first_wrong(const char *q, size_t size, uint64_t tag)
+{
+    for (size_t i = 0; i < size; i += 8) {
+        uint64_t w = word_at(tag, i);
+        size_t n = size - i < 8 ? size - i : 8;
+
+        if (!memcmp(q + i, &w, n))
+            continue;
+        for (size_t k = 0; k < n; k++)
+            if (q[i + k] != (char)(w >> (8 * k)))
+                return i + k;
+        return i;
+    }
+    return size;
+}
+
+static void verify(struct player *p, const struct block *b, const char *when)
+{
+    size_t wrong = first_wrong(b->at, b->filled, b->tag);
+
+    if (wrong < b->filled)
+        player_fail(p, STATUS_CORRUPT,
+                    "%s: byte %zu of the %zu-byte block at %p was "
+                    "overwritten",
+                    when, wrong, b->size, (void *)b->at);
+}
+
+/* ---- a new block ---- */
+
+/* 16 from 16 bytes up; below that what an object of that size can need. */
+static size_t due_alignment(size_t size, size_t align)
+{
+    size_t due = 1;
+
+    if (align)
+        return align;
+    while (due * 2 <= size && due < 16)
+        due *= 2;
+    return due;
+}
+
+static void inspect_new(struct player *p, char *q, size_t size, size_t align)
+{
+    size_t due = due_alignment(size, align);
+
+    if (!q)
+        player_fail(p, STATUS_NOMEM, "NULL for %zu bytes", size);
+    if ((uintptr_t)q % due)
+        player_fail(p, STATUS_CORRUPT,
+                    "misaligned: %p for %zu bytes (want a multiple of %zu)",
+                    (void *)q, size, due);
+}
+
+static size_t usable_bytes(struct player *p, const char *q, size_t size)
+{
+    if (!p->allocator->usable)
+        return size;
+    size_t usable = p->allocator->usable(p->heap, q, size);
+
+    if (usable < size)
+        player_fail(p, STATUS_CORRUPT, "usable size %zu of a %zu-byte block",
+                    usable, size);
+    return usable;
+}
+
+static void enlist(struct player *p, char *q, size_t size)
+{
+    struct check_state *s = p->common;
+    struct block b = {.at = q, .size = size};
+
+    b.filled = usable_bytes(p, q, size);
+    pthread_mutex_lock(&s->lock);
+    struct block *cell = probe(s, q);
+    int taken = cell->at != NULL, full = s->count >= s->max;
+
+    b.tag = (s->next_tag += TAG_STEP);
+    if (!taken && !full) {
+        *cell = b;
+        s->count++;
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (taken)
+        player_fail(p, STATUS_CORRUPT,
+                    "overlap: %p for %zu bytes is a live block already",
+                    (void *)q, size);
+    if (full)
+        player_fail(p, STATUS_ERROR, "more live blocks than the trace has");
+    fill(q, b.filled, b.tag);
+}
+
+static void *checked_alloc(struct player *p, size_t size, size_t align,
+                           int zero)
+{
+    char *q = zero ? p->allocator->zalloc(p->heap, size)
+                   : p->allocator->alloc(p->heap, size, align);
+
+    inspect_new(p, q, size, align);
+    for (size_t i = 0; zero && i < size; i++)
+        if (q[i])
+            player_fail(p, STATUS_CORRUPT,
+                        "byte %zu of a zeroed %zu-byte block is not 0", i,
+                        size);
+    enlist(p, q, size);
+    return q;
+}
+
+static void checked_dealloc(struct player *p, void *q, size_t size)
+{
+    struct block b = take(p, q);
+
+    if (b.size != size)
+        player_fail(p, STATUS_ERROR, "frees %zu bytes of a block of %zu",
+                    size, b.size);
+    verify(p, &b, "at free");
+    p->allocator->dealloc(p->heap, q, size);
+}
+
+static void *checked_resize(struct player *p, void *q, size_t old_size,
+                            size_t new_size)
+{
+    struct block b = take(p, q);
+
+    verify(p, &b, "before resize");
+    char *r = p->allocator->resize(p->heap, q, old_size, new_size);
+
+    inspect_new(p, r, new_size, 0);
+    b.at = r;
+    b.filled = old_size < new_size ? old_size : new_size;
+    verify(p, &b, "after resize");
+    enlist(p, r, new_size);
+    return r;
+}
+
+/* The client's write keeps the pattern: the block is verified instead. */
+static void checked_touch(struct player *p, void *q, size_t size)
+{
+    struct check_state *s = p->common;
+
+    (void)size;
+    pthread_mutex_lock(&s->lock);
+    struct block b = *probe(s, q);
+    pthread_mutex_unlock(&s->lock);
+    if (!b.at)
+        player_fail(p, STATUS_ERROR, "%p is no live block", q);
+    verify(p, &b, "at touch");
+}
+
+size_t check_left(struct check_state *s, struct player *p)
+{
+    for (size_t i = 0; i <= s->mask; i++)
+        if (s->cell[i].at)
+            verify(p, &s->cell[i], "at the end");
+    return s->count;
+}
+
+const struct block_ops check_ops = {
+    .alloc = checked_alloc,
+    .dealloc = checked_dealloc,
+    .resize = checked_resize,
+    .touch = checked_touch,
+};

@@ -1,0 +1,236 @@
+/* child.c - one run, in this process.
+ *
+ * A foreign allocator is preloaded: the process executes itself once more
+ * with LD_PRELOAD, and then proves that the library really serves malloc.
+ *
+ * Invariant: between open and close of the heap the harness calls no malloc;
+ * tests/cli/no-malloc.sh counts.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE /* RTLD_DEFAULT */
+
+#include "child.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "check_ops.h"
+#include "foreign.h"
+#include "places.h"
+
+/* Says that the exec with LD_PRELOAD has been done, and for which file. */
+#define PRELOADED "HEAPYARD_PRELOADED"
+
+static void say(int fd, enum status status, const char *format, ...)
+{
+    char what[480], line[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    int n = snprintf(line, sizeof line, "!%s\t%s\n", status_name(status),
+                     what);
+    if (write(fd, line, (size_t)n) < 0)
+        _exit(4);
+}
+
+static void put_into_environment(const char *path)
+{
+    const char *old = getenv("LD_PRELOAD");
+    char list[2 * PATH_MAX];
+
+    snprintf(list, sizeof list, "%s%s%s", path, old && *old ? ":" : "",
+             old ? old : "");
+    setenv("LD_PRELOAD", list, 1);
+    setenv(PRELOADED, path, 1);
+}
+
+enum status child_preload(struct child_config *config, char *why,
+                          size_t why_size)
+{
+    const char *done = getenv(PRELOADED);
+
+    config->preload_path[0] = 0;
+    if (allocator_find(config->allocator))
+        return STATUS_OK;
+    if (done)
+        return foreign_verify(done, why, why_size) ? STATUS_ERROR : STATUS_OK;
+    if (foreign_find(config->allocator, config->preload_path,
+                     sizeof config->preload_path, why, why_size))
+        return STATUS_SKIP;
+    put_into_environment(config->preload_path);
+    return STATUS_OK;
+}
+
+/* ---- the run ---- */
+
+/* Why this allocator cannot play this trace, or NULL. */
+static const char *cannot(const struct child_config *c,
+                          const struct allocator *a, const struct trace *t)
+{
+    if (t->threads > 1 && !(a->traits & TRAIT_SHARED))
+        return "this allocator serves one thread only";
+    if (t->totals.cross_frees && !(a->traits & TRAIT_FOREIGN))
+        return "this allocator frees only where it allocated";
+    if (a->max_align && t->totals.max_align_log2 < 63 &&
+        (size_t)1 << t->totals.max_align_log2 > a->max_align)
+        return "the trace wants a larger alignment than it can give";
+    if (c->meter->ops == &check_ops && (a->traits & TRAIT_OVERLAPPING))
+        return "it hands out overlapping memory by design";
+    return NULL;
+}
+
+/* How many malloc calls the process has made, if a test counts them. */
+static double counted_mallocs(void)
+{
+    uint64_t (*count)(void);
+    void *symbol = dlsym(RTLD_DEFAULT, "heapyard_test_malloc_calls");
+
+    if (!symbol)
+        return -1;
+    memcpy(&count, &symbol, sizeof count);
+    return (double)count();
+}
+
+/* Blocks that may be live at once, whatever the skew between threads: what
+ * slots and mailboxes can hold. */
+static size_t most_blocks(const struct trace *t)
+{
+    uint64_t most = t->mailboxes;
+
+    for (unsigned i = 0; i < t->threads; i++)
+        most += t->thread[i].slots;
+    return (size_t)(most < t->totals.allocs ? most : t->totals.allocs);
+}
+
+static void mark_hook(void *arg, unsigned mark)
+{
+    struct run_context *run = arg;
+
+    run->meter->mark(run, mark);
+}
+
+static void replay_and_report(const struct child_config *c,
+                              struct run_context *run, double mallocs)
+{
+    struct replay_config config = {
+        .allocator = run->allocator,
+        .heap = run->heap,
+        .trace = run->trace,
+        .page = run->page,
+        .ops = c->meter->ops,
+        .touch = c->touch,
+        .window = c->window,
+        .workers_only = c->meter->workers_only,
+        .mark = c->meter->mark ? mark_hook : NULL,
+        .meter = run,
+        .result_fd = c->result_fd,
+        .own_bytes = c->meter->own_bytes,
+        .common = run->checked,
+    };
+    int err = replay_open(&config, &run->replay);
+
+    if (err) {
+        say(c->result_fd, STATUS_ERROR, "cannot set up the replay: %s",
+            strerror(err));
+        return;
+    }
+    double before = counted_mallocs();
+
+    replay_run(run->replay, c->meter->start, c->meter->stop);
+    if (mallocs >= 0)
+        emit_value(run, "malloc_calls", "", "1", counted_mallocs() - before);
+    c->meter->report(run);
+    replay_close(run->replay);
+    say(c->result_fd, STATUS_OK, "");
+}
+
+static void run_on_heap(const struct child_config *c, struct run_context *run)
+{
+    struct heap_config config = {.threads = run->trace->threads,
+                                 .max_size = run->trace->totals.max_size};
+    double mallocs = counted_mallocs();
+    int err = run->allocator->open(&config, &run->heap);
+
+    if (!err && c->meter->ops == &check_ops)
+        err = check_open(most_blocks(run->trace), &run->checked);
+    if (!err) {
+        run->meter_state = os_pages_map(NULL, c->meter->state_bytes);
+        err = run->meter_state ? 0 : ENOMEM;
+    }
+    if (err) {
+        say(c->result_fd, STATUS_ERROR, "%s cannot open a heap: %s",
+            run->allocator->name, strerror(err));
+        return;
+    }
+    os_pages_touch(run->meter_state, c->meter->state_bytes);
+    replay_and_report(c, run, mallocs);
+    if (run->checked)
+        check_close(run->checked);
+    run->allocator->close(run->heap);
+}
+
+static struct shared_page *map_page(int fd)
+{
+    void *p = mmap(NULL, sizeof(struct shared_page), PROT_READ | PROT_WRITE,
+                   fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, fd, 0);
+
+    if (p == MAP_FAILED)
+        return NULL;
+    memset(p, 0, sizeof(struct shared_page));
+    return p;
+}
+
+static void say_served_by(const struct child_config *c)
+{
+    char served[128], line[160];
+
+    if (allocator_find(c->allocator) &&
+        strcmp(c->allocator, "system") != 0)
+        snprintf(served, sizeof served, "heapyard %s", places_version());
+    else
+        foreign_served_by(served, sizeof served);
+    int n = snprintf(line, sizeof line, "=%s\n", served);
+
+    if (write(c->result_fd, line, (size_t)n) < 0)
+        _exit(4);
+}
+
+void child_run(const struct child_config *c)
+{
+    const struct allocator *own = allocator_find(c->allocator);
+    struct run_context run = {.allocator =
+                                  own ? own : allocator_find("system"),
+                              .meter = c->meter,
+                              .result_fd = c->result_fd};
+    struct trace *trace;
+    char why[480];
+
+    say_served_by(c);
+    int err = trace_map(c->trace, &trace, why, sizeof why);
+    if (err) {
+        say(c->result_fd, STATUS_ERROR, "%s", why);
+        return;
+    }
+    if (c->unlink_trace)
+        unlink(c->trace);
+    run.trace = trace;
+    run.page = map_page(c->page_fd);
+    const char *reason = cannot(c, run.allocator, trace);
+    if (!run.page)
+        say(c->result_fd, STATUS_ERROR, "cannot map the shared page");
+    else if (reason)
+        say(c->result_fd, STATUS_SKIP, "%s: %s", c->allocator, reason);
+    else
+        run_on_heap(c, &run);
+    trace_unmap(trace);
+}

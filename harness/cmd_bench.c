@@ -1,0 +1,223 @@
+/* cmd_bench.c - `heapyard bench`: plan, run, stat and report in a row.
+ *
+ * The stages meet in files of one folder only: plan.tsv, samples.csv,
+ * summary.csv, charts/.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "carry_out.h"
+#include "commands.h"
+#include "environment.h"
+#include "places.h"
+#include "report.h"
+#include "spec_args.h"
+
+enum { PATH_ROOM = 4096 };
+
+struct bench {
+    const char *verb;
+    struct spec_args args;
+    struct plan plan;
+    char folder[PATH_ROOM];
+    char samples[PATH_ROOM + 32];
+};
+
+static int fail(const struct bench *b, const char *what, int code)
+{
+    fprintf(stderr, "%s: %s\n", b->verb, what);
+    return code;
+}
+
+static void path_in(const struct bench *b, const char *name,
+                    char out[PATH_ROOM + 32])
+{
+    snprintf(out, PATH_ROOM + 32, "%s/%s", b->folder, name);
+}
+
+/* ---- plan ---- */
+
+static void default_folder(struct bench *b)
+{
+    char stamp[32], name[64];
+    time_t now = time(NULL);
+    struct tm local;
+
+    localtime_r(&now, &local);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
+    snprintf(name, sizeof name, "%.40s", b->args.spec.workloads.item[0]);
+    name[strcspn(name, ":")] = 0;
+    for (char *c = name; *c; c++)
+        if (*c == '/')
+            *c = '_';
+    snprintf(b->folder, sizeof b->folder, "results/out/%s-%s", stamp, name);
+}
+
+static int save_plan(struct bench *b)
+{
+    char path[PATH_ROOM + 32];
+
+    path_in(b, "plan.tsv", path);
+    FILE *f = fopen(path, "wx");
+    int err = f ? plan_write(&b->plan, f) : errno;
+
+    if (f && fclose(f) && !err)
+        err = errno;
+    if (err)
+        fprintf(stderr, "%s: %s: %s%s\n", b->verb, path, strerror(err),
+                err == EEXIST ? "; go on with --resume, or use another --out"
+                              : "");
+    return err == EEXIST ? EXIT_USAGE : err ? EXIT_INFRA : EXIT_GOOD;
+}
+
+static int make_plan(struct bench *b)
+{
+    char why[512], path[PATH_ROOM + 32];
+
+    if (b->args.out)
+        snprintf(b->folder, sizeof b->folder, "%s", b->args.out);
+    else
+        default_folder(b);
+    path_in(b, "plan.tsv", path);
+    if (b->args.resume) {
+        if (!b->args.out)
+            return fail(b, "--resume needs --out FOLDER", EXIT_USAGE);
+        if (plan_read(path, &b->plan, why, sizeof why))
+            return fail(b, why, EXIT_USAGE);
+        return EXIT_GOOD;
+    }
+    if (plan_expand(&b->args.spec, &b->plan, why, sizeof why))
+        return fail(b, why, EXIT_USAGE);
+    int err = make_folders(b->folder);
+    if (err) {
+        snprintf(why, sizeof why, "%.400s: %s", b->folder, strerror(err));
+        return fail(b, why, EXIT_INFRA);
+    }
+    return save_plan(b);
+}
+
+/* ---- stat and report ---- */
+
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+
+    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
+        size.ws_col >= 80)
+        return size.ws_col;
+    return 100;
+}
+
+static int summarize(const struct bench *b, struct summary *summary)
+{
+    char why[512];
+
+    if (!summary_from_samples(b->samples, b->args.baseline, summary, why,
+                              sizeof why))
+        return 0;
+    fprintf(stderr, "%s: %s\n", b->verb, why);
+    return -1;
+}
+
+/* A first look, while the rest is still running. */
+static void show_first_block(void *arg)
+{
+    const struct bench *b = arg;
+    struct summary summary;
+
+    if (b->plan.runs[b->plan.n - 1].block < 3 || summarize(b, &summary))
+        return;
+    printf("First look, after 1 of %u blocks (no intervals yet):\n\n",
+           b->plan.runs[b->plan.n - 1].block);
+    report_table(&summary, stdout, terminal_width(), isatty(STDOUT_FILENO));
+    printf("\nGoing on for intervals; Ctrl-C keeps what is done.\n\n");
+    fflush(stdout);
+    summary_free(&summary);
+}
+
+static int save_summary(const struct bench *b, const struct summary *summary)
+{
+    char path[PATH_ROOM + 32];
+
+    path_in(b, "summary.csv", path);
+    FILE *f = fopen(path, "w");
+    int err = f ? summary_write(summary, f) : errno;
+
+    if (f && fclose(f) && !err)
+        err = errno;
+    if (err)
+        fprintf(stderr, "%s: %s: %s\n", b->verb, path, strerror(err));
+    return err;
+}
+
+static int draw(const struct bench *b, const struct summary *summary)
+{
+    char out[PATH_ROOM + 32], machine[512], why[512];
+
+    path_in(b, "charts", out);
+    environment_line(machine, sizeof machine);
+    int err = report_charts(summary, b->samples, places_plots(), out, machine,
+                            why, sizeof why);
+    if (err)
+        fprintf(stderr, "%s: no charts: %s\n", b->verb, why);
+    return err;
+}
+
+static int report(const struct bench *b)
+{
+    struct summary summary;
+
+    if (summarize(b, &summary))
+        return EXIT_INFRA;
+    int err = save_summary(b, &summary);
+
+    report_table(&summary, stdout, terminal_width(), isatty(STDOUT_FILENO));
+    int undrawn = draw(b, &summary);
+    printf("\nSamples  %s\nSummary  %s/summary.csv\n", b->samples, b->folder);
+    if (!undrawn)
+        printf("Charts   %s/charts/\n", b->folder);
+    printf("Columns and metrics are defined in results/README.md.\n");
+    summary_free(&summary);
+    return err || (undrawn && undrawn != ENOENT) ? EXIT_INFRA : EXIT_GOOD;
+}
+
+int cmd_bench(int argc, char **argv)
+{
+    static const char doc[] =
+        "Compare allocators on workloads: plan, run, stat and report in a "
+        "row.\v"
+        "Every run is a process of its own; all arms are interleaved in "
+        "shuffled blocks.  Results go to results/out/DATE-WORKLOAD unless "
+        "--out says otherwise.\n\nExamples:\n"
+        "  heapyard bench --workload server-sim\n"
+        "  heapyard bench --workload churn:objects=100000 --threads 1,2 "
+        "--runs 20\n"
+        "  heapyard bench --workload sqlite3 --allocator ./libmine.so\n"
+        "  heapyard bench --resume --out results/out/20261122-server-sim\n";
+    struct bench b = {.verb = argv[0]};
+
+    spec_args_parse(argc, argv, doc, 1, &b.args);
+    int code = make_plan(&b);
+    if (code)
+        return code;
+    path_in(&b, "samples.csv", b.samples);
+    struct run_config config = {.plan = &b.plan,
+                                .folder = b.folder,
+                                .resume = b.args.resume,
+                                .first_block = show_first_block,
+                                .arg = &b};
+    code = carry_out(b.verb, &config);
+    if (code == EXIT_GOOD || code == EXIT_BAD_RUNS) {
+        int reported = report(&b);
+
+        code = reported ? reported : code;
+    }
+    plan_free(&b.plan);
+    return code;
+}

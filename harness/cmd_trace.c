@@ -1,0 +1,544 @@
+/* cmd_trace.c - `heapyard trace`: looks into a recorded trace.
+ *
+ * Four verbs of its own, in a table.  Each opens an archive and plays it into
+ * a sink: the figures (info), a ledger (check), a printer (dump).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE /* argp.h */
+
+#include <argp.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive.h"
+#include "commands.h"
+#include "ledger.h"
+#include "numbers.h"
+#include "prepare.h"
+#include "trace_info.h"
+
+enum {
+    WHY_SIZE = 512,
+    PROGRESS_MASK = (1 << 20) - 1, /* operations between two looks */
+    DUMP_PRESET = 100              /* operations, without --count */
+};
+
+/* ---- shared by the verbs ---- */
+
+/* Bad input is the user's to mend; the rest is the machine's doing. */
+static int exit_code_of(int err)
+{
+    switch (err) {
+    case 0:
+        return EXIT_GOOD;
+    case EBADMSG:
+    case ENOENT:
+    case ENOTDIR:
+    case EISDIR:
+    case EACCES:
+    case ENOTSUP:
+        return EXIT_USAGE;
+    default:
+        return EXIT_INFRA;
+    }
+}
+
+static int complain(const char *why, int err)
+{
+    fprintf(stderr, "heapyard trace: %s\n", why);
+    return exit_code_of(err);
+}
+
+/* The path itself, or the recorded trace of that name that comes with us. */
+static int open_trace(const char *name, struct archive **out)
+{
+    char path[4096], why[WHY_SIZE];
+    const char *file =
+        access(name, F_OK) && !prepare_find_recorded(name, path, sizeof path)
+            ? path
+            : name;
+    int err = archive_open(file, out, why, sizeof why);
+
+    return err ? complain(why, err) : EXIT_GOOD;
+}
+
+/* A full disk or a closed pipe must not look like success. */
+static int flush_output(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return EXIT_GOOD;
+    fprintf(stderr, "heapyard trace: standard output: %s\n", strerror(errno));
+    return EXIT_INFRA;
+}
+
+/* Passes operations on and shows on a terminal how far it is. */
+struct progress_sink {
+    struct op_sink sink; /* first: put casts back */
+    struct op_sink *next;
+    uint64_t done, total;
+};
+
+static int progress_put(struct op_sink *sink, const struct op *op)
+{
+    struct progress_sink *p = (struct progress_sink *)sink;
+
+    if ((++p->done & PROGRESS_MASK) == 0)
+        fprintf(stderr, "\r%.0f of %.0f million operations ",
+                (double)p->done * 1e-6, (double)p->total * 1e-6);
+    return p->next->put(p->next, op);
+}
+
+/* Play the archive into a sink.  sink_why: what the sink says after EBADMSG.
+ * Returns an exit code; what went wrong has been printed. */
+static int play(const struct archive *archive, const char *name,
+                struct op_sink *sink, const char *sink_why)
+{
+    const struct trace_source *source = archive_source(archive);
+    struct progress_sink progress = {.sink.put = progress_put,
+                                     .next = sink,
+                                     .total = archive_ops(archive) +
+                                              archive_totals(archive)->times};
+    int is_shown = isatty(STDERR_FILENO) && progress.total > 4 * PROGRESS_MASK;
+    int err = source->play(source, is_shown ? &progress.sink : sink);
+    char why[WHY_SIZE];
+
+    if (is_shown)
+        fprintf(stderr, "\r\033[K");
+    if (!err)
+        return EXIT_GOOD;
+    if (archive_why(archive)[0])
+        return complain(archive_why(archive), err);
+    snprintf(why, sizeof why, "%s: %s", name,
+             err == EBADMSG ? sink_why : strerror(err));
+    return complain(why, err);
+}
+
+/* ---- info ---- */
+
+struct info_args {
+    const char *file;
+    int is_csv;
+};
+
+static void print_archive(const struct archive *archive, const char *name)
+{
+    const struct archive_totals *t = archive_totals(archive);
+    uint64_t bytes = archive_bytes(archive);
+
+    printf("%s: %" PRIu64 " bytes in %" PRIu32 " chunks", name, bytes,
+           t->chunks);
+    if (t->ops)
+        printf(", %.3f bytes an operation", (double)bytes / (double)t->ops);
+    printf("\n\n");
+}
+
+static void print_figures(const struct archive *archive,
+                          const struct info_args *args,
+                          const struct trace_figures *figures)
+{
+    if (!args->is_csv) {
+        print_archive(archive, args->file);
+        trace_figures_print(figures, stdout);
+        return;
+    }
+    printf("figure,key,unit,value\n");
+    printf("archive,,bytes,%" PRIu64 "\n", archive_bytes(archive));
+    printf("archive,,chunks,%" PRIu32 "\n", archive_totals(archive)->chunks);
+    trace_figures_csv(figures, stdout);
+}
+
+static error_t parse_info(int key, char *arg, struct argp_state *state)
+{
+    struct info_args *args = state->input;
+
+    switch (key) {
+    case 'c':
+        args->is_csv = 1;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (args->file)
+            argp_error(state, "one FILE at a time (\"%s\" is the second)", arg);
+        args->file = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "FILE is missing (want a trace, such as app.hyt)");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run_info(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"csv", 'c', NULL, 0, "Records figure,key,unit,value, unrounded", 0},
+        {0}};
+    static const struct argp argp = {
+        options,
+        parse_info,
+        "FILE",
+        "Figures of a trace: operations, threads, sizes, lifetimes, memory.\v"
+        "FILE is an archive (.hyt) or the name of a trace that comes with "
+        "heapyard.  All figures are of what the program asked for; no "
+        "allocator is involved.\n\n"
+        "Examples:\n"
+        "  heapyard trace info app.hyt\n"
+        "  heapyard trace info --csv app.hyt | grep ^peak",
+        NULL,
+        NULL,
+        NULL};
+    struct info_args args = {0};
+    struct trace_info *info;
+    struct archive *archive;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    int code = open_trace(args.file, &archive);
+    if (code)
+        return code;
+    int err = trace_info_create(&info);
+    if (err) {
+        archive_close(archive);
+        return complain(strerror(err), err);
+    }
+    code =
+        play(archive, args.file, trace_info_sink(info), trace_info_why(info));
+    if (!code) {
+        print_figures(archive, &args, trace_info_finish(info));
+        code = flush_output();
+    }
+    trace_info_destroy(info);
+    archive_close(archive);
+    return code;
+}
+
+/* ---- provenance ---- */
+
+static error_t parse_file(int key, char *arg, struct argp_state *state)
+{
+    const char **file = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*file)
+            argp_error(state, "one FILE at a time (\"%s\" is the second)", arg);
+        *file = arg;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "FILE is missing (want a trace, such as app.hyt)");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run_provenance(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse_file,
+        "FILE",
+        "What was recorded, where and when, under which licence.\v"
+        "Examples:\n"
+        "  heapyard trace provenance app.hyt",
+        NULL,
+        NULL,
+        NULL};
+    const char *file = NULL;
+    struct archive *archive;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &file);
+    int code = open_trace(file, &archive);
+    if (code)
+        return code;
+    const char *text = archive_provenance(archive);
+    size_t n = strlen(text);
+
+    fputs(text, stdout);
+    if (n && text[n - 1] != '\n')
+        putchar('\n');
+    archive_close(archive);
+    return flush_output();
+}
+
+/* ---- check ---- */
+
+static int differs(const char *name, const char *what, uint64_t is,
+                   uint64_t want)
+{
+    if (is == want)
+        return 0;
+    fprintf(stderr,
+            "heapyard trace: %s: %s = %" PRIu64 " (the trailer says %" PRIu64
+            ")\n",
+            name, what, is, want);
+    return 1;
+}
+
+/* What the reader cannot know without a ledger. */
+static int check_totals(const char *name, const struct ledger *l,
+                        const struct archive_totals *t)
+{
+    int bad = differs(name, "peak bytes", l->peak_bytes, t->peak_bytes) |
+              differs(name, "blocks left", ledger_blocks(l), t->left_blocks) |
+              differs(name, "bytes left", l->live_bytes, t->left_bytes);
+
+    return bad ? EXIT_USAGE : EXIT_GOOD;
+}
+
+static int check_one(const char *name)
+{
+    struct archive *archive;
+    struct ledger ledger;
+    int code = open_trace(name, &archive);
+
+    if (code)
+        return code;
+    if (ledger_init(&ledger)) {
+        archive_close(archive);
+        return complain(strerror(ENOMEM), ENOMEM);
+    }
+    code = play(archive, name, &ledger.sink, ledger.why);
+    if (!code)
+        code = check_totals(name, &ledger, archive_totals(archive));
+    if (!code)
+        printf("%s: good: %" PRIu64 " operations in %" PRIu32 " chunks\n", name,
+               ledger.ops, archive_totals(archive)->chunks);
+    ledger_free(&ledger);
+    archive_close(archive);
+    return code;
+}
+
+static error_t parse_check(int key, char *arg, struct argp_state *state)
+{
+    int *code = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG: {
+        int one = check_one(arg);
+
+        if (one > *code)
+            *code = one;
+        return 0;
+    }
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "FILE is missing (want a trace, such as app.hyt)");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run_check(int argc, char **argv)
+{
+    static const struct argp argp = {
+        NULL,
+        parse_check,
+        "FILE...",
+        "Verify whole archives: every checksum, every operation.\v"
+        "Exits with 0 if all are good, with 2 if one is not: damaged, cut "
+        "short, of another version, or with an operation on an object that "
+        "is not live.\n\n"
+        "Examples:\n"
+        "  heapyard trace check app.hyt",
+        NULL,
+        NULL,
+        NULL};
+    int code = EXIT_GOOD;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &code);
+    int flushed = flush_output();
+    return code ? code : flushed;
+}
+
+/* ---- dump ---- */
+
+struct dump_args {
+    const char *file;
+    uint64_t from, count;
+};
+
+struct dump_sink {
+    struct op_sink sink; /* first: put casts back */
+    uint64_t place;      /* of the next operation; OP_TIME has none */
+    uint64_t from, end;
+};
+
+static void dump_op(const struct op *op, uint64_t place)
+{
+    if (op->kind == OP_TIME) {
+        printf("%12s     - time    %.9f s\n", "", (double)op->size * 1e-9);
+        return;
+    }
+    printf("%12" PRIu64 " %5u %-7s ", place, (unsigned)op->thread,
+           op_kind_name(op->kind));
+    switch (op->kind) {
+    case OP_FREE:
+        printf("#%" PRIu64 "\n", op->object);
+        break;
+    case OP_SPAWN:
+    case OP_JOIN:
+        printf("thread %" PRIu64 "\n", op->object);
+        break;
+    case OP_MARK:
+        printf("%s\n", op->name);
+        break;
+    default:
+        printf("#%-12" PRIu64 " %12" PRIu64, op->object, op->size);
+        if (op->align_log2)
+            printf(" align %" PRIu64, UINT64_C(1) << op->align_log2);
+        putchar('\n');
+    }
+}
+
+static int dump_put(struct op_sink *sink, const struct op *op)
+{
+    struct dump_sink *d = (struct dump_sink *)sink;
+
+    if (d->place >= d->end)
+        return ECANCELED; /* enough */
+    if (d->place >= d->from)
+        dump_op(op, d->place);
+    d->place += op->kind != OP_TIME;
+    return ferror(stdout) ? EIO : 0;
+}
+
+static uint64_t whole_number(struct argp_state *state, const char *option,
+                             const char *text)
+{
+    uint64_t value = 0;
+
+    if (number_parse(text, 0, UINT64_MAX, &value))
+        argp_error(state, "--%s = %s (want a whole number)", option, text);
+    return value;
+}
+
+static error_t parse_dump(int key, char *arg, struct argp_state *state)
+{
+    struct dump_args *args = state->input;
+
+    switch (key) {
+    case 'f':
+        args->from = whole_number(state, "from", arg);
+        return 0;
+    case 'n':
+        args->count = whole_number(state, "count", arg);
+        return 0;
+    default:
+        state->input = &args->file;
+        error_t err = parse_file(key, arg, state);
+        state->input = args;
+        return err;
+    }
+}
+
+static int dump_archive(const struct archive *archive,
+                        const struct dump_args *args)
+{
+    const struct trace_source *source = archive_source(archive);
+    uint64_t last = UINT64_MAX - args->from;
+    struct dump_sink sink = {.sink.put = dump_put,
+                             .from = args->from,
+                             .end = args->from +
+                                    (args->count < last ? args->count : last)};
+
+    printf("%12s %5s %-7s %-13s %12s\n", "# operation", "thread", "kind",
+           "object", "bytes");
+    int err = source->play(source, &sink.sink);
+    if (archive_why(archive)[0])
+        return complain(archive_why(archive), err);
+    if (err && err != ECANCELED && !ferror(stdout))
+        return complain(strerror(err), err);
+    return flush_output();
+}
+
+static int run_dump(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"from", 'f', "N", 0, "Begin at operation N (0: the first)", 0},
+        {"count", 'n', "N", 0, "Print N operations (preset: 100)", 0},
+        {0}};
+    static const struct argp argp = {
+        options,
+        parse_dump,
+        "FILE",
+        "Print operations, one a line, in their global order.\v"
+        "Objects are numbered by birth, from #0.  Time stamps stand between "
+        "operations and have no number.\n\n"
+        "Examples:\n"
+        "  heapyard trace dump app.hyt\n"
+        "  heapyard trace dump --from 1000000 --count 20 app.hyt",
+        NULL,
+        NULL,
+        NULL};
+    struct dump_args args = {.count = DUMP_PRESET};
+    struct archive *archive;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &args);
+    int code = open_trace(args.file, &archive);
+    if (code)
+        return code;
+    code = dump_archive(archive, &args);
+    archive_close(archive);
+    return code;
+}
+
+/* ---- the verb ---- */
+
+static const struct trace_verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} verbs[] = {
+    {"info", run_info, "figures: operations, sizes, lifetimes, memory"},
+    {"provenance", run_provenance, "what was recorded, where and when"},
+    {"check", run_check, "verify every checksum and every operation"},
+    {"dump", run_dump, "operations as text"},
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "Usage: heapyard trace VERB [OPTION...] FILE\n"
+                "Looks into a recorded trace.\n\n");
+    for (int i = 0; i < VERBS; i++)
+        fprintf(to, "  %-11s %s\n", verbs[i].name, verbs[i].help);
+    fprintf(to, "\nExamples:\n"
+                "  heapyard trace info app.hyt\n"
+                "  heapyard trace check app.hyt\n\n"
+                "heapyard trace VERB --help says more.\n");
+}
+
+static int run_verb(const struct trace_verb *verb, int argc, char **argv)
+{
+    char name[64];
+
+    snprintf(name, sizeof name, "heapyard trace %s", verb->name);
+    argv[1] = name;
+    return verb->run(argc - 1, argv + 1);
+}
+
+int cmd_trace(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+
+    for (int i = 0; i < VERBS; i++)
+        if (!strcmp(word, verbs[i].name))
+            return run_verb(&verbs[i], argc, argv);
+    if (!strcmp(word, "--help") || !strcmp(word, "-?")) {
+        print_help(stdout);
+        return EXIT_GOOD;
+    }
+    if (*word)
+        fprintf(stderr,
+                "heapyard trace: no verb is called \"%s\" (want info, "
+                "provenance, check or dump)\n\n",
+                word);
+    print_help(stderr);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,23 @@
+/* environment.h - what tells one machine, and one day, from another.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_ENVIRONMENT_H
+#define HEAPYARD_ENVIRONMENT_H
+
+#include <stddef.h>
+
+enum { SESSION_MAX = 24 };
+
+/* A name for this session: UTC date and time, and the process. */
+void environment_session(char out[SESSION_MAX]);
+
+/* Append this machine's facts to the CSV file at path (session,key,value),
+ * with a header if the file is new.  Whatever cannot be found out is written
+ * as "unknown".  Returns 0 or an errno. */
+int environment_append(const char *path, const char *session);
+
+/* One line for captions: CPU, number of CPUs, kernel, libc. */
+void environment_line(char *out, size_t size);
+
+#endif

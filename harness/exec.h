@@ -1,0 +1,44 @@
+/* exec.h - starts one run as a child process and takes what it says.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_EXEC_H
+#define HEAPYARD_EXEC_H
+
+#include <signal.h>
+
+#include "plan.h"
+#include "row.h"
+#include "trace.h"
+
+struct outcome_value {
+    char metric[48], at[48], unit[16];
+    double value;
+};
+
+/* What one run came to. */
+struct outcome {
+    enum status status;
+    char note[160];
+    char served_by[128];
+    struct outcome_value *values; /* [n] */
+    size_t n, room;
+};
+
+/* Set by a signal handler when the user wants to stop. */
+extern volatile sig_atomic_t exec_stop;
+
+/* Run one line of a plan on the trace at trace_path, within its timeout.
+ *
+ * Whatever the child does is an outcome.  Returns 0, EINTR if exec_stop was
+ * set (the child is gone, the outcome is worthless), or an errno if no child
+ * could be started.  outcome_free afterwards in every case. */
+int exec_run(const struct plan_run *, const char *trace_path,
+             const struct trace *, struct outcome *out);
+
+/* Returns 0 or ENOMEM. */
+int outcome_add(struct outcome *, const char *metric, const char *at,
+                const char *unit, double value);
+void outcome_free(struct outcome *);
+
+#endif

@@ -1,0 +1,80 @@
+/* main.c - the verbs of the program, in a table.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE /* argp.h */
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "places.h"
+
+static const struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} verbs[] = {
+    {"bench", cmd_bench, "plan, run, stat and report in a row"},
+    {"list", cmd_list, "what there is: workloads, traces, allocators, meters"},
+    {"plan", cmd_plan, "write the list of runs, one line each"},
+    {"run", cmd_run, "carry out a plan: samples.csv"},
+    {"stat", cmd_stat, "reduce samples to medians with intervals"},
+    {"report", cmd_report, "print the table, draw the charts"},
+    {"record", cmd_record, "record the allocations of a program"},
+    {"trace", cmd_trace, "look into a recorded trace"},
+    {"replay", cmd_replay, "one run in this process, for debuggers"},
+};
+
+enum { VERBS = sizeof verbs / sizeof *verbs };
+
+static void print_help(FILE *to)
+{
+    fprintf(to, "Usage: heapyard VERB [OPTION...]\n"
+                "Compares memory allocators on real and synthetic "
+                "workloads.\n\n");
+    for (int i = 0; i < VERBS; i++)
+        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+    fprintf(to,
+            "\nExamples:\n"
+            "  heapyard bench --workload server-sim\n"
+            "  heapyard record -o app.hyt -- ./app --its-options\n"
+            "  heapyard bench --workload app.hyt --allocators "
+            "system,jemalloc\n\n"
+            "heapyard VERB --help says more.  Exit codes: 0 good, 1 some runs "
+            "failed,\n2 bad arguments or input, 3 the machine failed us, 130 "
+            "stopped by Ctrl-C.\n");
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv)
+{
+    char name[64];
+
+    argp_err_exit_status = EXIT_USAGE;
+    snprintf(name, sizeof name, "heapyard %s", verb->name);
+    argv[1] = name;
+    return verb->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+
+    for (int i = 0; i < VERBS; i++)
+        if (!strcmp(word, verbs[i].name))
+            return run_verb(&verbs[i], argc, argv);
+    if (!strcmp(word, "--version")) {
+        printf("heapyard %s (%s)\n", places_version(), places_commit());
+        return EXIT_GOOD;
+    }
+    if (!strcmp(word, "--help") || !strcmp(word, "-h") ||
+        !strcmp(word, "help")) {
+        print_help(stdout);
+        return EXIT_GOOD;
+    }
+    if (*word)
+        fprintf(stderr, "heapyard: no verb is called \"%s\"\n\n", word);
+    print_help(stderr);
+    return EXIT_USAGE;
+}

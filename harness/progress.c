@@ -1,0 +1,63 @@
+/* progress.c - tells a person how far a long piece of work is.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "progress.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "ticks.h"
+
+#define PLAIN_EVERY_NS UINT64_C(5000000000)
+
+void progress_start(struct progress *p, size_t total)
+{
+    *p = (struct progress){.start_ns = clock_wall_ns(),
+                           .total = total,
+                           .is_terminal = isatty(STDERR_FILENO)};
+}
+
+static void format_left(const struct progress *p, char *out, size_t size)
+{
+    double spent = (double)(clock_wall_ns() - p->start_ns) * 1e-9;
+
+    if (p->done < 2) {
+        snprintf(out, size, "estimating");
+        return;
+    }
+    double left =
+        spent / (double)p->done * (double)(p->total - p->done);
+
+    if (left >= 90)
+        snprintf(out, size, "about %.0f min left", left / 60 + 0.5);
+    else
+        snprintf(out, size, "about %.0f s left", left);
+}
+
+void progress_show(struct progress *p, const char *what)
+{
+    uint64_t now = clock_wall_ns();
+    char left[40];
+
+    format_left(p, left, sizeof left);
+    if (p->is_terminal) {
+        fprintf(stderr, "\r\033[K[%zu/%zu] %.60s, %s", p->done + 1, p->total,
+                what, left);
+    } else if (now - p->last_ns > PLAIN_EVERY_NS) {
+        fprintf(stderr, "[%zu/%zu] %s, %s\n", p->done + 1, p->total, what,
+                left);
+        p->last_ns = now;
+    }
+}
+
+void progress_step(struct progress *p)
+{
+    p->done++;
+}
+
+void progress_clear(const struct progress *p)
+{
+    if (p->is_terminal)
+        fprintf(stderr, "\r\033[K");
+}

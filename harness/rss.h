@@ -1,0 +1,17 @@
+/* rss.h - private resident memory of a process.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_RSS_H
+#define HEAPYARD_RSS_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* RssAnon of /proc/PID/status in bytes (pid 0: this process): an estimate,
+ * whole pages, and on kernels that count pages by CPU off by up to 64 pages a
+ * CPU.  Returns 0 or an errno (ENOENT, ESRCH: the process is gone).  Calls no
+ * malloc; about 15 us. */
+int rss_anon(pid_t pid, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,373 @@
+/* run.c - carries out a plan: rows into samples.csv.
+ *
+ * Traces are compiled when first needed, into FOLDER/traces, mapped once and
+ * removed at the end.
+ *
+ * Invariant: samples.csv holds the rows of whole runs only.  The rows of a
+ * run are made in memory and written in one go; what a failed write has left
+ * behind is cut off again.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "exec.h"
+#include "progress.h"
+#include "row.h"
+
+enum { PATH_ROOM = 4096 };
+
+/* A trace of the plan, compiled (or not: then why says it). */
+struct prepared {
+    struct trace_request request;
+    char path[PATH_ROOM];
+    char why[512];
+    struct trace *trace; /* NULL: could not be made */
+};
+
+struct session {
+    const struct run_config *config;
+    struct run_counts *counts;
+    char id[SESSION_MAX];
+    char samples[PATH_ROOM];
+    char traces[PATH_ROOM];
+    struct prepared *prepared; /* [nprepared]; room for all runs */
+    size_t nprepared;
+    unsigned char *is_done; /* [plan->n], by resume */
+    struct progress progress;
+    char *why;
+    size_t why_size;
+};
+
+static int fail(struct session *s, int err, const char *what)
+{
+    snprintf(s->why, s->why_size, "%s: %s", what, strerror(err));
+    return err;
+}
+
+/* ---- resume ---- */
+
+static int is_row_of(const struct row *row, const struct plan_run *run)
+{
+    return !strcmp(row->key.workload, run->trace.workload) &&
+           !strcmp(row->key.allocator, run->allocator) &&
+           !strcmp(row->key.meter, run->meter) &&
+           row->key.block == run->block && row->key.seed == run->trace.seed;
+}
+
+static void count(struct run_counts *counts, const struct row *row)
+{
+    if (row->status == STATUS_OK) {
+        counts->ok++;
+    } else if (row->status == STATUS_SKIP) {
+        counts->skipped++;
+    } else {
+        counts->failed++;
+        if (!counts->first_failure[0])
+            snprintf(counts->first_failure, sizeof counts->first_failure,
+                     "%.40s on %.40s: %s: %s", row->key.allocator,
+                     row->key.workload, status_name(row->status), row->note);
+    }
+}
+
+static int read_done(struct session *s, struct row_reader *reader)
+{
+    const struct plan *plan = s->config->plan;
+    struct row row;
+    int err;
+
+    while (!(err = row_reader_next(reader, &row, s->why, s->why_size))) {
+        uint32_t run = row.key.run;
+
+        if (run < 1 || run > plan->n || !is_row_of(&row, &plan->runs[run - 1])) {
+            snprintf(s->why, s->why_size,
+                     "%s: run %u is not of this plan; use another --out",
+                     s->samples, run);
+            return EINVAL;
+        }
+        if (!s->is_done[run - 1]) {
+            s->is_done[run - 1] = 1;
+            s->counts->kept++;
+            count(s->counts, &row);
+        }
+    }
+    return err == ENOENT ? 0 : err;
+}
+
+static int start_samples(struct session *s)
+{
+    FILE *f = fopen(s->samples, "wx");
+
+    if (!f)
+        return fail(s, errno, s->samples);
+    int err = row_write_header(f);
+
+    if (fclose(f) && !err)
+        err = errno;
+    return err ? fail(s, err, s->samples) : 0;
+}
+
+static int open_samples(struct session *s)
+{
+    struct row_reader *reader;
+
+    if (access(s->samples, F_OK))
+        return start_samples(s);
+    if (!s->config->resume) {
+        snprintf(s->why, s->why_size,
+                 "%s exists: go on with --resume, or use another --out",
+                 s->samples);
+        return EEXIST;
+    }
+    int err = row_reader_open(s->samples, &reader, s->why, s->why_size);
+    if (err)
+        return err;
+    err = read_done(s, reader);
+    row_reader_close(reader);
+    return err;
+}
+
+/* ---- writing ---- */
+
+static int write_all(int fd, const char *text, size_t size)
+{
+    while (size) {
+        ssize_t n = write(fd, text, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return errno;
+        text += n;
+        size -= (size_t)n;
+    }
+    return fsync(fd) && errno != EINVAL && errno != EROFS ? errno : 0;
+}
+
+static int append_text(struct session *s, const char *text, size_t size)
+{
+    struct stat st;
+    int fd = open(s->samples, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+    if (fd < 0)
+        return fail(s, errno, s->samples);
+    int err = fstat(fd, &st) ? errno : write_all(fd, text, size);
+
+    if (err && ftruncate(fd, st.st_size))
+        err = errno;
+    if (close(fd) && !err)
+        err = errno;
+    if (!err)
+        return 0;
+    snprintf(s->why, s->why_size,
+             "%s: %s; the rows of %zu runs are whole: make room and go on "
+             "with --resume",
+             s->samples, strerror(err), s->counts->done + s->counts->kept);
+    return err;
+}
+
+static struct row row_of(const struct session *s, const struct plan_run *run,
+                         const struct outcome *o, const struct trace *trace)
+{
+    struct row row = {.status = o->status, .value = NAN};
+
+    snprintf(row.key.session, sizeof row.key.session, "%s", s->id);
+    row.key.run = run->run;
+    row.key.block = run->block;
+    snprintf(row.key.workload, sizeof row.key.workload, "%s",
+             run->trace.workload);
+    row.key.threads = trace ? trace->threads : run->trace.threads;
+    row.key.scale = run->trace.scale;
+    row.key.seed = run->trace.seed;
+    snprintf(row.key.allocator, sizeof row.key.allocator, "%s",
+             run->allocator);
+    snprintf(row.key.served_by, sizeof row.key.served_by, "%s", o->served_by);
+    snprintf(row.key.meter, sizeof row.key.meter, "%s", run->meter);
+    snprintf(row.key.touch, sizeof row.key.touch, "%s",
+             touch_name(run->touch));
+    row.key.window = run->window;
+    snprintf(row.note, sizeof row.note, "%s", o->note);
+    return row;
+}
+
+static int write_outcome(struct session *s, const struct plan_run *run,
+                         const struct outcome *o, const struct trace *trace)
+{
+    struct row row = row_of(s, run, o, trace);
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    int err = f ? 0 : errno;
+
+    if (!err && o->status != STATUS_OK)
+        err = row_write(f, &row);
+    for (size_t i = 0; i < o->n && !err; i++) {
+        memcpy(row.metric, o->values[i].metric, sizeof row.metric);
+        memcpy(row.at, o->values[i].at, sizeof row.at);
+        memcpy(row.unit, o->values[i].unit, sizeof row.unit);
+        row.value = o->values[i].value;
+        err = row_write(f, &row);
+    }
+    if (f && fclose(f) && !err)
+        err = errno;
+    err = err ? fail(s, err, "rows") : append_text(s, text, size);
+    free(text);
+    if (!err)
+        count(s->counts, &row);
+    return err;
+}
+
+/* ---- traces ---- */
+
+static int same_request(const struct trace_request *a,
+                        const struct trace_request *b)
+{
+    return !strcmp(a->workload, b->workload) && a->threads == b->threads &&
+           a->seed == b->seed && a->scale == b->scale;
+}
+
+static void make_trace(struct session *s, struct prepared *p)
+{
+    char what[PREPARE_NAME_MAX + 32];
+
+    snprintf(p->path, sizeof p->path, "%.3900s/%zu.hyr", s->traces,
+             (size_t)(p - s->prepared));
+    snprintf(what, sizeof what, "preparing %s", p->request.workload);
+    progress_show(&s->progress, what);
+    if (prepare_compile(&p->request, p->path, p->why, sizeof p->why))
+        return;
+    if (trace_map(p->path, &p->trace, p->why, sizeof p->why))
+        p->trace = NULL;
+}
+
+static struct prepared *get_trace(struct session *s,
+                                  const struct trace_request *request)
+{
+    for (size_t i = 0; i < s->nprepared; i++)
+        if (same_request(&s->prepared[i].request, request))
+            return &s->prepared[i];
+    struct prepared *p = &s->prepared[s->nprepared++];
+
+    p->request = *request;
+    make_trace(s, p);
+    return p;
+}
+
+static void drop_traces(struct session *s)
+{
+    for (size_t i = 0; i < s->nprepared; i++) {
+        if (s->prepared[i].trace)
+            trace_unmap(s->prepared[i].trace);
+        unlink(s->prepared[i].path);
+    }
+    rmdir(s->traces);
+    free(s->prepared);
+}
+
+/* ---- runs ---- */
+
+static int run_one(struct session *s, const struct plan_run *run)
+{
+    struct prepared *p = get_trace(s, &run->trace);
+    struct outcome o = {.status = STATUS_ERROR};
+    char what[128];
+    int err = 0;
+
+    snprintf(what, sizeof what, "block %u: %s of %.40s on %.40s", run->block,
+             run->meter, run->allocator, run->trace.workload);
+    progress_show(&s->progress, what);
+    if (exec_stop)
+        return EINTR;
+    if (p->trace)
+        err = exec_run(run, p->path, p->trace, &o);
+    else
+        snprintf(o.note, sizeof o.note, "%.159s", p->why);
+    if (err == EINTR)
+        snprintf(s->why, s->why_size, "stopped");
+    else if (err)
+        fail(s, err, "cannot start a run");
+    else
+        err = write_outcome(s, run, &o, p->trace);
+    outcome_free(&o);
+    return err;
+}
+
+static int is_last_of_first_block(const struct plan *plan, size_t i)
+{
+    return plan->runs[i].block == 1 &&
+           (i + 1 == plan->n || plan->runs[i + 1].block != 1);
+}
+
+static int run_all(struct session *s)
+{
+    const struct plan *plan = s->config->plan;
+    int err = 0;
+
+    progress_start(&s->progress, plan->n - s->counts->kept);
+    for (size_t i = 0; i < plan->n && !err; i++) {
+        if (!s->is_done[i]) {
+            err = run_one(s, &plan->runs[i]);
+            progress_step(&s->progress);
+            s->counts->done += !err;
+        }
+        if (!err && s->config->first_block && is_last_of_first_block(plan, i)) {
+            progress_clear(&s->progress);
+            s->config->first_block(s->config->arg);
+        }
+    }
+    progress_clear(&s->progress);
+    return err;
+}
+
+static int open_session(struct session *s)
+{
+    char environment[PATH_ROOM];
+    const struct plan *plan = s->config->plan;
+
+    environment_session(s->id);
+    snprintf(s->samples, sizeof s->samples, "%.4000s/samples.csv",
+             s->config->folder);
+    snprintf(s->traces, sizeof s->traces, "%.4000s/traces",
+             s->config->folder);
+    snprintf(environment, sizeof environment, "%.4000s/environment.csv",
+             s->config->folder);
+    s->prepared = calloc(plan->n + 1, sizeof *s->prepared);
+    s->is_done = calloc(plan->n + 1, 1);
+    if (!s->prepared || !s->is_done)
+        return fail(s, ENOMEM, "plan");
+    int err = open_samples(s);
+    if (err)
+        return err;
+    if (mkdir(s->traces, 0777) && errno != EEXIST)
+        return fail(s, errno, s->traces);
+    err = environment_append(environment, s->id);
+    return err ? fail(s, err, environment) : 0;
+}
+
+int run_plan(const struct run_config *config, struct run_counts *counts,
+             char *why, size_t why_size)
+{
+    struct session s = {.config = config,
+                        .counts = counts,
+                        .why = why,
+                        .why_size = why_size};
+    int err;
+
+    *counts = (struct run_counts){0};
+    err = open_session(&s);
+    if (!err)
+        err = run_all(&s);
+    drop_traces(&s);
+    free(s.is_done);
+    return err;
+}

@@ -1,0 +1,23 @@
+/* spec_args.h - the options that bench and plan share: every key of a spec.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_SPEC_ARGS_H
+#define HEAPYARD_SPEC_ARGS_H
+
+#include "spec.h"
+
+struct spec_args {
+    struct spec spec;
+    const char *out;      /* folder or file, or NULL */
+    const char *baseline; /* allocator of the ratios */
+    int resume;
+};
+
+/* Parse the command line of a verb; leaves the process with EXIT_USAGE on an
+ * error.  doc: argp's, with examples after a \v.  is_bench: --resume and
+ * --baseline are options too. */
+void spec_args_parse(int argc, char **argv, const char *doc, int is_bench,
+                     struct spec_args *out);
+
+#endif
