@@ -174,7 +174,8 @@ static void *alloc_own(struct arena *arena, size_t need, size_t align)
 /* align is at least ARENA_ALIGN. */
 static void *alloc_slow(struct arena *arena, size_t size, size_t align)
 {
-    const size_t limit = PTRDIFF_MAX - sizeof(struct chunk) - 2 * ARENA_ALIGN;
+    const size_t limit =
+        PTRDIFF_MAX - sizeof(struct chunk) - 2 * (size_t)ARENA_ALIGN;
     if (align > limit || size > limit - align) {
         errno = ENOMEM;
         return NULL;

@@ -65,13 +65,14 @@ static const char *base_name(const char *path)
 
 static void consider(struct search *search, const char *path)
 {
-    if (strlen(path) >= sizeof search->best)
+    const size_t size = strlen(path) + 1;
+    if (size > sizeof search->best)
         return;
     if (search->best[0] &&
         strverscmp(base_name(path), base_name(search->best)) <= 0)
         return;
     if (foreign_check(path, search->why, search->why_size) == 0)
-        strcpy(search->best, path);
+        memcpy(search->best, path, size);
 }
 
 static void search_folder(struct search *search, const char *folder)
@@ -186,12 +187,13 @@ static int give_path(const char *found, char *path, size_t path_size, char *why,
             return EINVAL;
         }
     }
-    if (strlen(real) >= path_size) {
-        snprintf(why, why_size, "path of %zu bytes (want less than %zu)",
-                 strlen(real), path_size);
+    const size_t size = strlen(real) + 1;
+    if (size > path_size) {
+        snprintf(why, why_size, "path of %zu bytes (want at most %zu)", size,
+                 path_size);
         return ENAMETOOLONG;
     }
-    strcpy(path, real);
+    memcpy(path, real, size);
     return 0;
 }
 

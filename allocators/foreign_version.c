@@ -163,7 +163,7 @@ static void read_version(void *serves, char version[VERSION_MAX])
     struct build_id_search search = {(uintptr_t)serves, version, false};
     dl_iterate_phdr(visit_module, &search);
     if (!search.is_found)
-        strcpy(version, "unknown version");
+        snprintf(version, VERSION_MAX, "unknown version");
 }
 
 static const char *base_name(const char *path)

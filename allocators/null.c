@@ -27,8 +27,8 @@ enum {
 };
 
 struct lane {
-    _Alignas(CACHE_LINE) _Atomic uintptr_t next;
-    uintptr_t end; /* of the window */
+    _Alignas(CACHE_LINE) _Atomic(char *) next;
+    char *end; /* of the window */
 };
 
 struct heap {
@@ -66,10 +66,11 @@ static void null_close(struct heap *heap)
 
 static void set_lanes(struct heap *heap)
 {
-    const uintptr_t start = (uintptr_t)heap->region;
+    char *window = heap->region;
     for (unsigned i = 0; i < heap->lanes; i++) {
-        atomic_init(&heap->lane[i].next, start + (uintptr_t)i * NULL_WINDOW);
-        heap->lane[i].end = start + (uintptr_t)(i + 1) * NULL_WINDOW;
+        atomic_init(&heap->lane[i].next, window);
+        window += NULL_WINDOW;
+        heap->lane[i].end = window;
     }
 }
 
@@ -114,26 +115,25 @@ static void *alloc_slow(struct heap *heap, struct lane *lane, size_t size,
         return NULL;
     if (size > NULL_WINDOW || align > NULL_WINDOW)
         return heap->region;
-    uintptr_t at = atomic_load_explicit(&lane->next, memory_order_relaxed);
+    char *at = atomic_load_explicit(&lane->next, memory_order_relaxed);
     if (align > NULL_DEFAULT_ALIGN)
-        at = (at + align - 1) & ~(align - 1);
-    if (size > lane->end - at)
+        at += -(uintptr_t)at & (align - 1);
+    if (size > (size_t)(lane->end - at))
         at = lane->end - NULL_WINDOW;
     atomic_store_explicit(&lane->next, at + round_size(size),
                           memory_order_relaxed);
-    return (void *)at;
+    return at;
 }
 
 static void *null_alloc(struct heap *heap, size_t size, size_t align)
 {
     struct lane *const lane = &heap->lane[my_lane & (heap->lanes - 1)];
-    const uintptr_t at =
-        atomic_load_explicit(&lane->next, memory_order_relaxed);
-    if (size > lane->end - at || align > NULL_DEFAULT_ALIGN)
+    char *const at = atomic_load_explicit(&lane->next, memory_order_relaxed);
+    if (size > (size_t)(lane->end - at) || align > NULL_DEFAULT_ALIGN)
         return alloc_slow(heap, lane, size, align);
     atomic_store_explicit(&lane->next, at + round_size(size),
                           memory_order_relaxed);
-    return (void *)at;
+    return at;
 }
 
 static void *null_zalloc(struct heap *heap, size_t size)

@@ -95,7 +95,7 @@ static void *system_resize(struct heap *heap, void *p, size_t old_size,
 
 static size_t system_usable(struct heap *heap, const void *p, size_t size)
 {
-    return heap->usable_size ? heap->usable_size((void *)(uintptr_t)p) : size;
+    return heap->usable_size ? heap->usable_size((void *)p) : size;
 }
 
 static int system_inspect(struct heap *heap, struct heap_report *report)

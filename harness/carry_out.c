@@ -33,8 +33,7 @@ static void catch_signals(void)
 }
 
 static int exit_code(const char *verb, const struct run_config *config,
-                     const struct run_counts *counts, int err,
-                     const char *why)
+                     const struct run_counts *counts, int err, const char *why)
 {
     size_t rows = counts->done + counts->kept;
 

@@ -21,10 +21,12 @@
 
 #include "os_pages.h"
 
+enum { PACK_PAGE = 4096 };
+
 struct block {
     char *at; /* NULL: the cell is free */
     size_t size;
-    size_t filled; /* bytes that carry the pattern: size or more */
+    size_t filled; /* bytes that carry the pattern: all that are usable */
     uint64_t tag;
 };
 
@@ -34,6 +36,7 @@ struct check_state {
     pthread_mutex_t lock; /* protects all below */
     size_t mask, count, max;
     uint64_t next_tag;
+    uint64_t live, peak; /* bytes requested */
     struct block cell[];
 };
 
@@ -43,8 +46,7 @@ int check_open(size_t blocks, struct check_state **out)
 
     while (capacity < 2 * blocks)
         capacity *= 2;
-    size_t bytes = sizeof(struct check_state) +
-                   capacity * sizeof(struct block);
+    size_t bytes = sizeof(struct check_state) + capacity * sizeof(struct block);
     struct check_state *s = os_pages_map(NULL, bytes);
 
     if (!s)
@@ -107,8 +109,10 @@ static struct block take(struct player *p, void *q)
     pthread_mutex_lock(&s->lock);
     struct block *b = probe(s, q), copy = *b;
 
-    if (b->at)
+    if (b->at) {
         unmap(s, b);
+        s->live -= copy.size;
+    }
     pthread_mutex_unlock(&s->lock);
     if (!copy.at)
         player_fail(p, STATUS_ERROR, "%p is no live block", q);
@@ -215,6 +219,9 @@ static void enlist(struct player *p, char *q, size_t size)
     if (!taken && !full) {
         *cell = b;
         s->count++;
+        s->live += size;
+        if (s->live > s->peak)
+            s->peak = s->live;
     }
     pthread_mutex_unlock(&s->lock);
     if (taken)
@@ -247,8 +254,8 @@ static void checked_dealloc(struct player *p, void *q, size_t size)
     struct block b = take(p, q);
 
     if (b.size != size)
-        player_fail(p, STATUS_ERROR, "frees %zu bytes of a block of %zu",
-                    size, b.size);
+        player_fail(p, STATUS_ERROR, "frees %zu bytes of a block of %zu", size,
+                    b.size);
     verify(p, &b, "at free");
     p->allocator->dealloc(p->heap, q, size);
 }
@@ -281,6 +288,80 @@ static void checked_touch(struct player *p, void *q, size_t size)
     if (!b.at)
         player_fail(p, STATUS_ERROR, "%p is no live block", q);
     verify(p, &b, "at touch");
+}
+
+/* ---- packing ---- */
+
+/* Count the pages of [first, last] that are not in the set yet; 0 marks a
+ * free cell, so page numbers are kept plus one. */
+static uint64_t add_pages(uintptr_t *set, size_t mask, uintptr_t first,
+                          uintptr_t last)
+{
+    uint64_t fresh = 0;
+
+    for (uintptr_t page = first; page <= last; page++) {
+        size_t i = (size_t)((page * UINT64_C(0x9e3779b97f4a7c15)) >> 24) & mask;
+
+        while (set[i] && set[i] != page + 1)
+            i = (i + 1) & mask;
+        fresh += !set[i];
+        set[i] = page + 1;
+    }
+    return fresh;
+}
+
+static uintptr_t first_page(const struct block *b)
+{
+    return (uintptr_t)b->at / PACK_PAGE;
+}
+
+static uintptr_t last_page(const struct block *b)
+{
+    return ((uintptr_t)b->at + (b->size ? b->size - 1 : 0)) / PACK_PAGE;
+}
+
+static int pack_locked(const struct check_state *s, struct check_packing *out)
+{
+    uint64_t spans = 0;
+    size_t capacity = 1024;
+
+    *out = (struct check_packing){.blocks = s->count};
+    for (size_t i = 0; i <= s->mask; i++) {
+        const struct block *b = &s->cell[i];
+
+        if (!b->at)
+            continue;
+        out->requested += b->size;
+        out->usable += b->filled;
+        spans += last_page(b) - first_page(b) + 1;
+    }
+    while (capacity < 2 * spans)
+        capacity *= 2;
+    uintptr_t *set = os_pages_map(NULL, capacity * sizeof *set);
+
+    if (!set)
+        return ENOMEM;
+    for (size_t i = 0; i <= s->mask; i++)
+        if (s->cell[i].at)
+            out->page_bytes += PACK_PAGE * add_pages(set, capacity - 1,
+                                                     first_page(&s->cell[i]),
+                                                     last_page(&s->cell[i]));
+    os_pages_unmap(NULL, set, capacity * sizeof *set);
+    return 0;
+}
+
+int check_pack(struct check_state *s, struct check_packing *out)
+{
+    pthread_mutex_lock(&s->lock);
+    int err = pack_locked(s, out);
+
+    pthread_mutex_unlock(&s->lock);
+    return err;
+}
+
+uint64_t check_peak(const struct check_state *s)
+{
+    return s->peak;
 }
 
 size_t check_left(struct check_state *s, struct player *p)

@@ -37,8 +37,7 @@ static void say(int fd, enum status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    int n = snprintf(line, sizeof line, "!%s\t%s\n", status_name(status),
-                     what);
+    int n = snprintf(line, sizeof line, "!%s\t%s\n", status_name(status), what);
     if (write(fd, line, (size_t)n) < 0)
         _exit(4);
 }
@@ -194,8 +193,7 @@ static void say_served_by(const struct child_config *c)
 {
     char served[128], line[160];
 
-    if (allocator_find(c->allocator) &&
-        strcmp(c->allocator, "system") != 0)
+    if (allocator_find(c->allocator) && strcmp(c->allocator, "system") != 0)
         snprintf(served, sizeof served, "heapyard %s", places_version());
     else
         foreign_served_by(served, sizeof served);
@@ -208,8 +206,7 @@ static void say_served_by(const struct child_config *c)
 void child_run(const struct child_config *c)
 {
     const struct allocator *own = allocator_find(c->allocator);
-    struct run_context run = {.allocator =
-                                  own ? own : allocator_find("system"),
+    struct run_context run = {.allocator = own ? own : allocator_find("system"),
                               .meter = c->meter,
                               .result_fd = c->result_fd};
     struct trace *trace;

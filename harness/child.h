@@ -15,10 +15,10 @@ struct child_config {
     const struct meter *meter;
     enum touch touch;
     uint64_t window;
-    int result_fd; /* lines of meter.h; a closing "!status <tab> note" */
-    int page_fd;   /* of a shared_page, or -1 */
-    int unlink_trace;          /* remove its file once it is mapped */
-    char preload_path[4096];   /* set by child_preload */
+    int result_fd;    /* lines of meter.h; a closing "!status <tab> note" */
+    int page_fd;      /* of a shared_page, or -1 */
+    int unlink_trace; /* remove its file once it is mapped */
+    char preload_path[4096]; /* set by child_preload */
 };
 
 /* If the allocator is a library that is not preloaded yet, put it into the

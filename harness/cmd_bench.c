@@ -135,8 +135,9 @@ static void show_first_block(void *arg)
         return;
     printf("First look, after 1 of %u blocks (no intervals yet):\n\n",
            b->plan.runs[b->plan.n - 1].block);
-    report_table(&summary, stdout, terminal_width(), isatty(STDOUT_FILENO));
-    printf("\nGoing on for intervals; Ctrl-C keeps what is done.\n\n");
+    report_table(&summary, stdout, terminal_width(),
+                 (isatty(STDOUT_FILENO) ? REPORT_COLOUR : 0) | REPORT_BRIEF);
+    printf("Going on for intervals; Ctrl-C keeps what is done.\n\n");
     fflush(stdout);
     summary_free(&summary);
 }
@@ -177,7 +178,8 @@ static int report(const struct bench *b)
         return EXIT_INFRA;
     int err = save_summary(b, &summary);
 
-    report_table(&summary, stdout, terminal_width(), isatty(STDOUT_FILENO));
+    report_table(&summary, stdout, terminal_width(),
+                 isatty(STDOUT_FILENO) ? REPORT_COLOUR : 0);
     int undrawn = draw(b, &summary);
     printf("\nSamples  %s\nSummary  %s/summary.csv\n", b->samples, b->folder);
     if (!undrawn)

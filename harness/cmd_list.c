@@ -91,8 +91,8 @@ static void list_allocators(void)
     for (size_t i = 0; allocators[i]; i++)
         printf("  %-12s %s\n", allocators[i]->name, allocators[i]->summary);
     for (size_t i = 0; foreign_names[i]; i++) {
-        int err = foreign_find(foreign_names[i], path, sizeof path, why,
-                               sizeof why);
+        int err =
+            foreign_find(foreign_names[i], path, sizeof path, why, sizeof why);
 
         printf("  %-12s %s\n", foreign_names[i], err ? why : path);
     }
@@ -140,8 +140,10 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_ARG:
         if (!list_one(arg))
-            argp_error(state, "\"%s\" (want workloads, traces, allocators, "
-                              "meters, or the name of a workload)", arg);
+            argp_error(state,
+                       "\"%s\" (want workloads, traces, allocators, "
+                       "meters, or the name of a workload)",
+                       arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
         for (int i = 0; i < SECTIONS; i++) {
@@ -156,12 +158,16 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-    NULL, parse_opt, "[workloads|traces|allocators|meters|WORKLOAD]...",
+    NULL,
+    parse_opt,
+    "[workloads|traces|allocators|meters|WORKLOAD]...",
     "What there is to compare, and on what.\v"
     "Examples:\n"
     "  heapyard list\n"
     "  heapyard list server-sim     (with its knobs)",
-    NULL, NULL, NULL};
+    NULL,
+    NULL,
+    NULL};
 
 int cmd_list(int argc, char **argv)
 {

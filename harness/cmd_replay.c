@@ -40,8 +40,7 @@ static const struct argp_option options[] = {
     {"allocator", 'a', "NAME|FILE", 0,
      "a backend, a known library, or a .so file (default: system)", 0},
     {"meter", 'm', "NAME", 0, "time, memory, leak, latency or check", 0},
-    {"touch", 't', "POLICY", 0, "none, byte, page (default), line or full",
-     0},
+    {"touch", 't', "POLICY", 0, "none, byte, page (default), line or full", 0},
     {"window", 'W', "OPS", 0,
      "skew window between threads (default 2000; 0: none)", 0},
     {"threads", 'n', "N", 0, "threads of a composed workload", 0},
@@ -67,8 +66,10 @@ static void set_meter(struct argp_state *state, struct replay_args *a,
 {
     a->child.meter = meter_find(arg);
     if (!a->child.meter)
-        argp_error(state, "--meter = %s (want time, memory, leak, latency or "
-                          "check)", arg);
+        argp_error(state,
+                   "--meter = %s (want time, memory, leak, latency or "
+                   "check)",
+                   arg);
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
@@ -91,8 +92,10 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
         return 0;
     case 't':
         if (touch_parse(arg, &a->child.touch))
-            argp_error(state, "--touch = %s (want none, byte, page, line or "
-                              "full)", arg);
+            argp_error(state,
+                       "--touch = %s (want none, byte, page, line or "
+                       "full)",
+                       arg);
         return 0;
     case 'W':
         parse_whole(state, "window", arg, 0, UINT32_MAX, &a->child.window);
@@ -130,14 +133,18 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-    options, parse_opt, NULL,
+    options,
+    parse_opt,
+    NULL,
     "Do one run in this process and print what it measured.\v"
     "Lines are: metric, at, unit, value, separated by tabs; the last one is "
     "!STATUS.\n\nExamples:\n"
     "  heapyard replay --workload churn --allocator jemalloc\n"
     "  heapyard replay --workload server-sim --threads 2 --meter check\n"
     "  perf record heapyard replay --workload churn --allocator arena",
-    NULL, NULL, NULL};
+    NULL,
+    NULL,
+    NULL};
 
 /* Execute this program again as `heapyard replay` with these arguments; it
  * comes back only on an error. */
@@ -174,11 +181,11 @@ static int compose_and_exec(struct replay_args *a, const char *name)
     if (!err) {
         snprintf(window, sizeof window, "%llu",
                  (unsigned long long)a->child.window);
-        const char *args[] = {"--trace",     path,
-                              "--allocator", a->child.allocator,
-                              "--meter",     a->child.meter->name,
-                              "--touch",     touch_name(a->child.touch),
-                              "--window",    window,
+        const char *args[] = {"--trace",       path,
+                              "--allocator",   a->child.allocator,
+                              "--meter",       a->child.meter->name,
+                              "--touch",       touch_name(a->child.touch),
+                              "--window",      window,
                               "--unlink-trace"};
         err = exec_again(args, sizeof args / sizeof *args);
         snprintf(why, sizeof why, "%s: %s", places_program(), strerror(err));
@@ -207,8 +214,7 @@ int cmd_replay(int argc, char **argv)
         return compose_and_exec(&a, argv[0]);
     if (!a.by_hand)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-    enum status status =
-        child_preload(&a.child, why, sizeof why);
+    enum status status = child_preload(&a.child, why, sizeof why);
     if (status == STATUS_OK && a.child.preload_path[0]) {
         exec_again((const char *const *)argv + 1, (size_t)argc - 1);
         status = STATUS_ERROR;

@@ -19,8 +19,10 @@ struct run_args {
 enum { KEY_RESUME = 256 };
 
 static const struct argp_option options[] = {
-    {"out", 'o', "FOLDER", 0, "gets samples.csv and environment.csv "
-                              "(default: .)", 0},
+    {"out", 'o', "FOLDER", 0,
+     "gets samples.csv and environment.csv "
+     "(default: .)",
+     0},
     {"resume", KEY_RESUME, NULL, 0, "leave out what samples.csv has already",
      0},
     {0},
@@ -52,14 +54,18 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-    options, parse_opt, "PLAN.tsv",
+    options,
+    parse_opt,
+    "PLAN.tsv",
     "Carry out a plan: each run in a child process, its values as rows of "
     "samples.csv.\v"
     "A run that crashes, hangs or breaks its contract is a row with that "
     "status.\n\nExample:\n"
     "  heapyard plan --workload churn > plan.tsv\n"
     "  heapyard run plan.tsv --out results/out/churn",
-    NULL, NULL, NULL};
+    NULL,
+    NULL,
+    NULL};
 
 int cmd_run(int argc, char **argv)
 {

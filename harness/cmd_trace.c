@@ -25,6 +25,7 @@
 enum {
     WHY_SIZE = 512,
     PROGRESS_MASK = (1 << 20) - 1, /* operations between two looks */
+    PROGRESS_FROM = 1 << 22,       /* shorter traces show no progress */
     DUMP_PRESET = 100              /* operations, without --count */
 };
 
@@ -103,7 +104,7 @@ static int play(const struct archive *archive, const char *name,
                                      .next = sink,
                                      .total = archive_ops(archive) +
                                               archive_totals(archive)->times};
-    int is_shown = isatty(STDERR_FILENO) && progress.total > 4 * PROGRESS_MASK;
+    int is_shown = isatty(STDERR_FILENO) && progress.total > PROGRESS_FROM;
     int err = source->play(source, is_shown ? &progress.sink : sink);
     char why[WHY_SIZE];
 

@@ -170,8 +170,7 @@ static void find_virtual(char out[VALUE_MAX])
     while (!out[0] && f && fgets(flags, sizeof flags, f))
         if (!strncmp(flags, "flags", 5)) {
             snprintf(out, VALUE_MAX, "%s",
-                     strstr(flags, " hypervisor") ? "virtual machine"
-                                                  : "none");
+                     strstr(flags, " hypervisor") ? "virtual machine" : "none");
             break;
         }
     if (f)
@@ -202,8 +201,8 @@ static void find_tuning(char out[VALUE_MAX])
         for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
             if (!strncmp(*e, prefixes[i], strlen(prefixes[i])) &&
                 n < VALUE_MAX - 1) {
-                int k = snprintf(out + n, VALUE_MAX - n, "%s%s", n ? " " : "",
-                                 *e);
+                int k =
+                    snprintf(out + n, VALUE_MAX - n, "%s%s", n ? " " : "", *e);
                 n += k > 0 ? (size_t)k : 0;
             }
 }
@@ -279,6 +278,6 @@ void environment_line(char *out, size_t size)
     find_date(date);
     date[10] = 0;
     snprintf(out, size, "%s, %s CPUs, %s, %s; heapyard %s (%s), %s",
-             cpu[0] ? cpu : "unknown CPU", cpus, kernel, libc,
-             places_version(), commit, date);
+             cpu[0] ? cpu : "unknown CPU", cpus, kernel, libc, places_version(),
+             commit, date);
 }

@@ -65,8 +65,7 @@ int outcome_add(struct outcome *o, const char *metric, const char *at,
 {
     if (o->n == o->room) {
         size_t room = o->room ? 2 * o->room : 64;
-        struct outcome_value *more =
-            realloc(o->values, room * sizeof *more);
+        struct outcome_value *more = realloc(o->values, room * sizeof *more);
 
         if (!more)
             return ENOMEM;
@@ -111,8 +110,8 @@ static char **make_environment(const struct plan_run *run, char pad[])
         return NULL;
     memcpy(env, environ, n * sizeof *env);
     /* Where the stack begins changes what lies beside what: vary it. */
-    size_t length = (run->run * 2654435761u + run->trace.seed * 40503u) %
-                    PAD_MAX;
+    size_t length =
+        (run->run * 2654435761u + run->trace.seed * 40503u) % PAD_MAX;
     strcpy(pad, "HEAPYARD_PAD=");
     memset(pad + strlen(pad), 'x', length);
     pad[strlen("HEAPYARD_PAD=") + length] = 0;
@@ -125,10 +124,10 @@ static int spawn(const struct plan_run *run, const char *trace_path,
 {
     char window[16], pad[PAD_MAX + 32];
     const char *argv[] = {
-        "heapyard",   "replay",       "--trace",  trace_path,
-        "--meter",    run->meter,     "--touch",  touch_name(run->touch),
-        "--window",   window,         "--result-fd", "3",
-        "--page-fd",  "4",            "--allocator", run->allocator,
+        "heapyard",  "replay",   "--trace",     trace_path,
+        "--meter",   run->meter, "--touch",     touch_name(run->touch),
+        "--window",  window,     "--result-fd", "3",
+        "--page-fd", "4",        "--allocator", run->allocator,
         NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
@@ -148,8 +147,8 @@ static int spawn(const struct plan_run *run, const char *trace_path,
     posix_spawnattr_init(&attr);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setpgroup(&attr, 0);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP |
-                                        POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setflags(&attr,
+                             POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
     int err = posix_spawn(&c->pid, places_program(), &files, &attr,
                           (char *const *)argv, env);
 
@@ -258,9 +257,8 @@ static void take_error(struct child *c)
         if (n <= 0)
             return;
         size_t new = (size_t)n;
-        size_t keep = STDERR_KEEP - new < c->last_length
-                          ? STDERR_KEEP - new
-                          : c->last_length;
+        size_t keep = STDERR_KEEP - new < c->last_length ? STDERR_KEEP - new
+                                                         : c->last_length;
 
         memmove(c->last_words, c->last_words + c->last_length - keep, keep);
         memcpy(c->last_words + keep, part, new);
@@ -278,8 +276,7 @@ static void wait_a_tick(struct child *c)
 }
 
 /* Watch until the child is gone.  Returns 0, or EINTR after exec_stop. */
-static int watch(struct child *c, const struct trace *trace,
-                 uint32_t timeout_s)
+static int watch(struct child *c, const struct trace *trace, uint32_t timeout_s)
 {
     uint64_t deadline = clock_wall_ns() + timeout_s * UINT64_C(1000000000);
     int killed = 0;
@@ -368,10 +365,10 @@ static void explain(struct child *c, const struct trace *trace,
     const char *words = last_line(c);
 
     if (atomic_load(&c->page->state) == SHARED_RUNNING)
-        snprintf(where, sizeof where, " near operation %llu of %llu",
-                 (unsigned long long)shared_page_place(c->page,
-                                                       trace->totals.ops),
-                 (unsigned long long)trace->totals.ops);
+        snprintf(
+            where, sizeof where, " near operation %llu of %llu",
+            (unsigned long long)shared_page_place(c->page, trace->totals.ops),
+            (unsigned long long)trace->totals.ops);
     else if (atomic_load(&c->page->state) == SHARED_DONE)
         snprintf(where, sizeof where, " after the replay");
     else
@@ -382,13 +379,11 @@ static void explain(struct child *c, const struct trace *trace,
                  run->timeout_s, where, *words ? ": " : "", words);
     else if (WIFSIGNALED(c->wait_status))
         snprintf(how, sizeof how, "killed by signal %d (%s)%s%s%s",
-                 WTERMSIG(c->wait_status),
-                 strsignal(WTERMSIG(c->wait_status)), where,
-                 *words ? ": " : "", words);
+                 WTERMSIG(c->wait_status), strsignal(WTERMSIG(c->wait_status)),
+                 where, *words ? ": " : "", words);
     else
         snprintf(how, sizeof how, "exit code %d without a result%s%s%s",
-                 WEXITSTATUS(c->wait_status), where, *words ? ": " : "",
-                 words);
+                 WEXITSTATUS(c->wait_status), where, *words ? ": " : "", words);
     set_note(o, how);
 }
 

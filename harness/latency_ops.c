@@ -20,8 +20,7 @@ static void note(struct player *p, enum latency_kind kind, uint64_t start)
     histogram_add(&state->ticks[kind], end > start ? end - start : 0);
 }
 
-static void *timed_alloc(struct player *p, size_t size, size_t align,
-                         int zero)
+static void *timed_alloc(struct player *p, size_t size, size_t align, int zero)
 {
     uint64_t start = ticks_now();
     void *q = zero ? p->allocator->zalloc(p->heap, size)

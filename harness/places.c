@@ -48,8 +48,8 @@ static void read_commit(void)
 static void fill(void)
 {
     char dir[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", places.program,
-                         sizeof places.program - 1);
+    ssize_t n =
+        readlink("/proc/self/exe", places.program, sizeof places.program - 1);
 
     if (n < 0)
         n = 0;
@@ -59,11 +59,10 @@ static void fill(void)
     if (slash)
         *slash = 0;
     choose(places.recorder, sizeof places.recorder, dir,
-           "../" HEAPYARD_LIBDIR "/heapyard/libheapyard-record.so",
-           dir, "libheapyard-record.so");
-    choose(places.traces, sizeof places.traces, dir,
-           "../share/heapyard/traces", HEAPYARD_SOURCE_DIR,
-           "workloads/traces");
+           "../" HEAPYARD_LIBDIR "/heapyard/libheapyard-record.so", dir,
+           "libheapyard-record.so");
+    choose(places.traces, sizeof places.traces, dir, "../share/heapyard/traces",
+           HEAPYARD_SOURCE_DIR, "workloads/traces");
     choose(places.plots, sizeof places.plots, dir, "../share/heapyard/plots",
            HEAPYARD_SOURCE_DIR, "plots");
 }

@@ -159,9 +159,8 @@ int plan_write(const struct plan *plan, FILE *file)
 
         fprintf(file, "%u\t%u\t%s\t%u\t%.17g\t%llu\t%s\t%s\t%s\t%u\t%u\n",
                 r->run, r->block, r->trace.workload, r->trace.threads,
-                r->trace.scale, (unsigned long long)r->trace.seed,
-                r->allocator, r->meter, touch_name(r->touch), r->window,
-                r->timeout_s);
+                r->trace.scale, (unsigned long long)r->trace.seed, r->allocator,
+                r->meter, touch_name(r->touch), r->window, r->timeout_s);
     }
     return fflush(file) || ferror(file) ? (errno ? errno : EIO) : 0;
 }
@@ -185,8 +184,7 @@ static int set_text(const char *text, char *out, size_t size)
 }
 
 /* Set one column; NULL, or what would be right. */
-static const char *set_column(struct plan_run *r, int column,
-                              const char *text)
+static const char *set_column(struct plan_run *r, int column, const char *text)
 {
     uint32_t threads;
 

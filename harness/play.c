@@ -81,8 +81,8 @@ __attribute__((noinline)) static void await_others(struct player *p,
     for (unsigned turn = 0;; turn += turn < SPINS) {
         uint64_t least = furthest_behind(p);
 
-        p->horizon = least > UINT64_MAX - p->window ? UINT64_MAX
-                                                    : least + p->window;
+        p->horizon =
+            least > UINT64_MAX - p->window ? UINT64_MAX : least + p->window;
         if (place <= p->horizon)
             break;
         if (!start)
@@ -97,8 +97,7 @@ __attribute__((noinline)) static void await_others(struct player *p,
 
 static inline void *receive(struct player *p, uint64_t box)
 {
-    void *q =
-        atomic_load_explicit(&p->mailboxes[box], memory_order_acquire);
+    void *q = atomic_load_explicit(&p->mailboxes[box], memory_order_acquire);
 
     return q ? q : await_mailbox(p, box);
 }
@@ -134,8 +133,8 @@ static inline void resize_slot(struct player *p, const struct block_ops *ops,
     *slot = ops->resize(p, *slot, payload(e + 1), payload(e + 2));
 }
 
-/* Longer than 60 lines: one case an opcode, and splitting it would put calls
- * into the loop that is measured. */
+/* style: long.  One case an opcode, and splitting it would put calls into
+ * the loop that is measured. */
 __attribute__((always_inline)) static inline void
 play(struct player *p, const struct block_ops *ops)
 {
@@ -202,8 +201,8 @@ play(struct player *p, const struct block_ops *ops)
                 p->mark(p->meter, slot);
             break;
         case EV_END:
-            atomic_store_explicit(&p->page->thread[p->thread].place,
-                                  UINT64_MAX, memory_order_release);
+            atomic_store_explicit(&p->page->thread[p->thread].place, UINT64_MAX,
+                                  memory_order_release);
             return;
         default: /* trace_map has refused any other */
             __builtin_unreachable();
@@ -272,27 +271,27 @@ static inline void *fast_resize(struct player *p, void *q, size_t old_size,
 
 /* One instance of the loop a policy; the table is constant, so the compiler
  * inlines all of it. */
-#define FAST_REPLAYER(name, policy)                                           \
-    static void *name##_alloc(struct player *p, size_t size, size_t align,    \
-                              int zero)                                       \
-    {                                                                         \
-        return fast_alloc(p, size, align, zero, policy);                      \
-    }                                                                         \
-    static void *name##_resize(struct player *p, void *q, size_t old_size,    \
-                               size_t new_size)                               \
-    {                                                                         \
-        return fast_resize(p, q, old_size, new_size, policy);                 \
-    }                                                                         \
-    static void name##_touch(struct player *p, void *q, size_t size)          \
-    {                                                                         \
-        (void)p;                                                              \
-        touch_block(q, size, policy);                                         \
-    }                                                                         \
-    static void name##_play(struct player *p)                                 \
-    {                                                                         \
-        static const struct block_ops ops = {name##_alloc, fast_dealloc,      \
-                                             name##_resize, name##_touch};    \
-        play(p, &ops);                                                        \
+#define FAST_REPLAYER(name, policy)                                            \
+    static void *name##_alloc(struct player *p, size_t size, size_t align,     \
+                              int zero)                                        \
+    {                                                                          \
+        return fast_alloc(p, size, align, zero, policy);                       \
+    }                                                                          \
+    static void *name##_resize(struct player *p, void *q, size_t old_size,     \
+                               size_t new_size)                                \
+    {                                                                          \
+        return fast_resize(p, q, old_size, new_size, policy);                  \
+    }                                                                          \
+    static void name##_touch(struct player *p, void *q, size_t size)           \
+    {                                                                          \
+        (void)p;                                                               \
+        touch_block(q, size, policy);                                          \
+    }                                                                          \
+    static void name##_play(struct player *p)                                  \
+    {                                                                          \
+        static const struct block_ops ops = {name##_alloc, fast_dealloc,       \
+                                             name##_resize, name##_touch};     \
+        play(p, &ops);                                                         \
     }
 
 FAST_REPLAYER(none, TOUCH_NONE)

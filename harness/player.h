@@ -38,8 +38,7 @@ struct player;
 struct block_ops {
     void *(*alloc)(struct player *, size_t size, size_t align, int zero);
     void (*dealloc)(struct player *, void *p, size_t size);
-    void *(*resize)(struct player *, void *p, size_t old_size,
-                    size_t new_size);
+    void *(*resize)(struct player *, void *p, size_t old_size, size_t new_size);
     void (*touch)(struct player *, void *p, size_t size);
 };
 
@@ -53,15 +52,15 @@ struct player {
     struct shared_page *page;
     unsigned thread;
     unsigned threads;
-    uint64_t window;      /* 0: unbounded */
-    uint64_t horizon;     /* may go on to this place without looking */
-    uint64_t wait_ticks;  /* spent waiting for others: estimate */
+    uint64_t window;     /* 0: unbounded */
+    uint64_t horizon;    /* may go on to this place without looking */
+    uint64_t wait_ticks; /* spent waiting for others: estimate */
     void (*mark)(void *meter, unsigned mark); /* or NULL */
     void *meter;
-    int result_fd;        /* where player_fail writes */
-    enum touch touch;     /* for block_ops; play_fast has it compiled in */
-    void *own;            /* state of the block_ops: this thread's */
-    void *common;         /* state of the block_ops: all threads' */
+    int result_fd;    /* where player_fail writes */
+    enum touch touch; /* for block_ops; play_fast has it compiled in */
+    void *own;        /* state of the block_ops: this thread's */
+    void *common;     /* state of the block_ops: all threads' */
     uint64_t started_cpu_ns, ended_cpu_ns;
     char pad[64];
 };

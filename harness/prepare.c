@@ -26,9 +26,9 @@ static int compose(const struct trace_source *source, struct op_sink *sink)
 {
     const struct composed *c = (const struct composed *)source;
     struct op_feed feed = {.sink = sink};
-    int err = c->workload->compose(&c->values, c->request->seed,
-                                   c->request->threads, c->request->scale,
-                                   &feed);
+    int err =
+        c->workload->compose(&c->values, c->request->seed, c->request->threads,
+                             c->request->scale, &feed);
 
     return feed.err ? feed.err : err;
 }
@@ -53,8 +53,8 @@ static int find_synthetic(const char *workload, unsigned threads,
         return ENOENT;
     if (threads < c->workload->min_threads ||
         threads > c->workload->max_threads) {
-        snprintf(why, why_size, "%s: threads = %u (want %u..%u)", name,
-                 threads, c->workload->min_threads, c->workload->max_threads);
+        snprintf(why, why_size, "%s: threads = %u (want %u..%u)", name, threads,
+                 c->workload->min_threads, c->workload->max_threads);
         return EINVAL;
     }
     return knobs_parse(c->workload, knobs, &c->values, why, why_size);
@@ -139,8 +139,8 @@ int prepare_compile(const struct trace_request *request, const char *path,
                     char *why, size_t why_size)
 {
     struct composed c = {.source = {.play = compose}, .request = request};
-    int err = find_synthetic(request->workload, request->threads, &c, why,
-                             why_size);
+    int err =
+        find_synthetic(request->workload, request->threads, &c, why, why_size);
 
     if (err == ENOENT)
         return compile_recorded(request, path, why, why_size);

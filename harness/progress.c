@@ -26,8 +26,7 @@ static void format_left(const struct progress *p, char *out, size_t size)
         snprintf(out, size, "estimating");
         return;
     }
-    double left =
-        spent / (double)p->done * (double)(p->total - p->done);
+    double left = spent / (double)p->done * (double)(p->total - p->done);
 
     if (left >= 90)
         snprintf(out, size, "about %.0f min left", left / 60 + 0.5);

@@ -132,8 +132,7 @@ static void seat_init(struct replay *r, unsigned i, void **slots)
         .common = c->common,
         .own = r->own ? r->own + i * c->own_bytes : NULL,
     };
-    atomic_store(&c->page->thread[i].place,
-                 first_place(&c->trace->thread[i]));
+    atomic_store(&c->page->thread[i].place, first_place(&c->trace->thread[i]));
 }
 
 static int start_thread(struct seat *s)
@@ -207,8 +206,7 @@ static void seat_all(struct replay *r)
 int replay_open(const struct replay_config *config, struct replay **out)
 {
     unsigned threads = config->trace->threads;
-    size_t bytes =
-        sizeof(struct replay) + threads * sizeof(struct seat);
+    size_t bytes = sizeof(struct replay) + threads * sizeof(struct seat);
     struct replay *r = os_pages_map(NULL, bytes);
     int err;
 
@@ -250,8 +248,8 @@ uint64_t replay_cpu_ns(const struct replay *r)
     uint64_t sum = 0;
 
     for (unsigned i = 0; i < r->threads; i++)
-        sum += r->seat[i].player.ended_cpu_ns -
-               r->seat[i].player.started_cpu_ns;
+        sum +=
+            r->seat[i].player.ended_cpu_ns - r->seat[i].player.started_cpu_ns;
     return sum;
 }
 
@@ -278,9 +276,8 @@ void *replay_left(const struct replay *r, uint64_t i)
 {
     const struct trace_left *left = &r->config.trace->left[i];
 
-    return left->in_mailbox
-               ? atomic_load(&r->mailboxes[left->place])
-               : r->seat[left->thread].player.slots[left->place];
+    return left->in_mailbox ? atomic_load(&r->mailboxes[left->place])
+                            : r->seat[left->thread].player.slots[left->place];
 }
 
 void replay_close(struct replay *r)

@@ -89,7 +89,8 @@ static int read_done(struct session *s, struct row_reader *reader)
     while (!(err = row_reader_next(reader, &row, s->why, s->why_size))) {
         uint32_t run = row.key.run;
 
-        if (run < 1 || run > plan->n || !is_row_of(&row, &plan->runs[run - 1])) {
+        if (run < 1 || run > plan->n ||
+            !is_row_of(&row, &plan->runs[run - 1])) {
             snprintf(s->why, s->why_size,
                      "%s: run %u is not of this plan; use another --out",
                      s->samples, run);
@@ -189,12 +190,10 @@ static struct row row_of(const struct session *s, const struct plan_run *run,
     row.key.threads = trace ? trace->threads : run->trace.threads;
     row.key.scale = run->trace.scale;
     row.key.seed = run->trace.seed;
-    snprintf(row.key.allocator, sizeof row.key.allocator, "%s",
-             run->allocator);
+    snprintf(row.key.allocator, sizeof row.key.allocator, "%s", run->allocator);
     snprintf(row.key.served_by, sizeof row.key.served_by, "%s", o->served_by);
     snprintf(row.key.meter, sizeof row.key.meter, "%s", run->meter);
-    snprintf(row.key.touch, sizeof row.key.touch, "%s",
-             touch_name(run->touch));
+    snprintf(row.key.touch, sizeof row.key.touch, "%s", touch_name(run->touch));
     row.key.window = run->window;
     snprintf(row.note, sizeof row.note, "%s", o->note);
     return row;
@@ -337,8 +336,7 @@ static int open_session(struct session *s)
     environment_session(s->id);
     snprintf(s->samples, sizeof s->samples, "%.4000s/samples.csv",
              s->config->folder);
-    snprintf(s->traces, sizeof s->traces, "%.4000s/traces",
-             s->config->folder);
+    snprintf(s->traces, sizeof s->traces, "%.4000s/traces", s->config->folder);
     snprintf(environment, sizeof environment, "%.4000s/environment.csv",
              s->config->folder);
     s->prepared = calloc(plan->n + 1, sizeof *s->prepared);
@@ -357,10 +355,8 @@ static int open_session(struct session *s)
 int run_plan(const struct run_config *config, struct run_counts *counts,
              char *why, size_t why_size)
 {
-    struct session s = {.config = config,
-                        .counts = counts,
-                        .why = why,
-                        .why_size = why_size};
+    struct session s = {
+        .config = config, .counts = counts, .why = why, .why_size = why_size};
     int err;
 
     *counts = (struct run_counts){0};

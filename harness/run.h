@@ -19,8 +19,8 @@ struct run_config {
 };
 
 struct run_counts {
-    size_t done;    /* runs carried out now */
-    size_t kept;    /* found in samples.csv by resume */
+    size_t done;                /* runs carried out now */
+    size_t kept;                /* found in samples.csv by resume */
     size_t ok, skipped, failed; /* of done + kept */
     char first_failure[256];    /* what, where, why; "" without */
 };

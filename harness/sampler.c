@@ -50,10 +50,10 @@ void sampler_take(struct sampler *s, pid_t pid, const struct shared_page *page,
         thin_out(s);
     if (s->n == 0)
         s->first_ns = now;
-    s->point[s->n++] = (struct sampler_point){
-        .ns = now - s->first_ns,
-        .rss = bytes > baseline ? bytes - baseline : 0,
-        .live = trace_live_at(trace, place)};
+    s->point[s->n++] =
+        (struct sampler_point){.ns = now - s->first_ns,
+                               .rss = bytes > baseline ? bytes - baseline : 0,
+                               .live = trace_live_at(trace, place)};
 }
 
 /* ---- figures ---- */
@@ -118,8 +118,7 @@ static int add_curve(const struct sampler *s, struct outcome *o)
         snprintf(at, sizeof at, "%.6f", (double)s->point[i].ns * 1e-9);
         err = outcome_add(o, "rss", at, "bytes", (double)s->point[i].rss);
         if (!err)
-            err = outcome_add(o, "live", at, "bytes",
-                              (double)s->point[i].live);
+            err = outcome_add(o, "live", at, "bytes", (double)s->point[i].live);
     }
     return err;
 }

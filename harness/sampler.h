@@ -17,8 +17,8 @@ enum {
 };
 
 struct sampler_point {
-    uint64_t ns;  /* since the first sample */
-    uint64_t rss; /* RssAnon over the baseline, bytes */
+    uint64_t ns;   /* since the first sample */
+    uint64_t rss;  /* RssAnon over the baseline, bytes */
     uint64_t live; /* live bytes at the place reached, by the trace */
 };
 

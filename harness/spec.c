@@ -24,7 +24,7 @@ const struct spec_key spec_keys[] = {
     {"meters", "LIST",
      "time, memory, leak, latency, check (default: time,memory,leak)"},
     {"runs", "N", "runs of the time meter, 1..1000 (default: 10)"},
-    {"memory-runs", "N", "runs of the memory meter (default: 3)"},
+    {"memory-runs", "N", "runs of the memory meter (default: 6)"},
     {"seed", "N", "of the workloads and of the order of runs (default: 1)"},
     {"scale", "F", "multiplies the length of workloads (default: 1)"},
     {"touch", "POLICY",
@@ -124,8 +124,7 @@ static int set_meters(struct spec *spec, const char *value)
     return 0;
 }
 
-static int set_u32(const char *value, uint32_t min, uint32_t max,
-                   uint32_t *out)
+static int set_u32(const char *value, uint32_t min, uint32_t max, uint32_t *out)
 {
     uint64_t n;
 
@@ -221,9 +220,11 @@ int spec_set(struct spec *spec, const char *key, const char *value, char *why,
                  setters[i].want);
         return EINVAL;
     }
-    snprintf(why, why_size, "no key is called \"%s\" (want one of: workload, "
+    snprintf(why, why_size,
+             "no key is called \"%s\" (want one of: workload, "
              "allocators, threads, meters, runs, memory-runs, seed, scale, "
-             "touch, window, timeout)", key);
+             "touch, window, timeout)",
+             key);
     return EINVAL;
 }
 
@@ -232,7 +233,7 @@ void spec_init(struct spec *spec)
     *spec = (struct spec){.threads = {1},
                           .nthreads = 1,
                           .runs = 10,
-                          .memory_runs = 3,
+                          .memory_runs = 6,
                           .seed = 1,
                           .scale = 1.0,
                           .touch = TOUCH_PAGE,
@@ -256,8 +257,7 @@ static char *trim(char *text)
     return text;
 }
 
-static int read_line(struct spec *spec, char *line, char *why,
-                     size_t why_size)
+static int read_line(struct spec *spec, char *line, char *why, size_t why_size)
 {
     char *text = trim(line);
 

@@ -13,8 +13,12 @@
 /* The table for a terminal: one block a workload x threads, one line an
  * allocator, the null floor shown first; medians with intervals and ratios
  * to the baseline; failed cells by status.  width in columns (at least 80);
- * colour: 0 or 1. */
-int report_table(const struct summary *, FILE *, unsigned width, int colour);
+ * flags or-ed. */
+enum report_flag {
+    REPORT_COLOUR = 1,
+    REPORT_BRIEF = 2 /* without the legend */
+};
+int report_table(const struct summary *, FILE *, unsigned width, int flags);
 
 /* Draw all charts into folder `out` (made if missing): NAME.svg and NAME.png
  * for time, peak memory, memory over time and time against memory, by

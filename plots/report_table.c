@@ -518,13 +518,13 @@ static void print_legend(const struct page *p)
                       12, p->width);
 }
 
-int report_table(const struct summary *s, FILE *f, unsigned width, int colour)
+int report_table(const struct summary *s, FILE *f, unsigned width, int flags)
 {
     struct blocks all;
     int err = blocks_open(s, &all);
     if (err)
         return err;
-    struct page p = {.f = f, .colour = colour != 0, .all = &all};
+    struct page p = {.f = f, .colour = flags & REPORT_COLOUR, .all = &all};
     p.width = width < WIDTH_MIN ? WIDTH_MIN : width;
     for (size_t i = 0; i < all.n && !err; i++) {
         p.block = &all.block[i];
@@ -532,7 +532,7 @@ int report_table(const struct summary *s, FILE *f, unsigned width, int colour)
         p.memory = scale_for_bytes(largest(p.block, "memory", "rss_peak"));
         err = print_block(&p);
     }
-    if (!err)
+    if (!err && !(flags & REPORT_BRIEF))
         print_legend(&p);
     blocks_close(&all);
     return err ? err : ferror(f) ? EIO : 0;

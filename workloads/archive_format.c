@@ -76,7 +76,7 @@ uint32_t header_crc(const uint8_t header[HEADER_SIZE], const char *provenance,
 
 void chunk_head_pack(const struct chunk_head *h, uint8_t out[CHUNK_HEAD_SIZE])
 {
-    memcpy(out, CHUNK_MAGIC, 4);
+    put_u32(out, CHUNK_MAGIC);
     put_u32(out + 4, h->raw_size);
     put_u32(out + 8, h->packed_size);
     put_u32(out + 12, h->ops);
@@ -101,7 +101,7 @@ uint32_t chunk_crc(const uint8_t head[CHUNK_HEAD_SIZE], const uint8_t *packed,
 
 void trailer_pack(const struct archive_totals *t, uint8_t out[TRAILER_SIZE])
 {
-    memcpy(out, TRAILER_MAGIC, 4);
+    put_u32(out, TRAILER_MAGIC);
     put_u32(out + 4, t->chunks);
     put_u64(out + 8, t->ops);
     put_u64(out + 16, t->times);

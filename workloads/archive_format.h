@@ -15,10 +15,10 @@
 #include "archive.h"
 
 #define ARCHIVE_MAGIC "\x89HYT\r\n\x1a\n" /* 8 bytes; broken by text mode */
-#define CHUNK_MAGIC   "HYTC"
-#define TRAILER_MAGIC "HYTE"
 
 enum {
+    CHUNK_MAGIC = 0x43545948,   /* "HYTC" as a little-endian number */
+    TRAILER_MAGIC = 0x45545948, /* "HYTE" */
     MAGIC_SIZE = 8,
     HEADER_SIZE = 20,
     CHUNK_HEAD_SIZE = 28,

@@ -611,9 +611,9 @@ static int find_trailer(struct archive *a)
                           " chunks (want a trailer)",
                           a->bytes, c.chunk - 1);
         err = read_at(a, magic, sizeof magic, c.offset);
-        if (!err && memcmp(magic, TRAILER_MAGIC, sizeof magic) == 0)
+        if (!err && get_u32(magic) == TRAILER_MAGIC)
             return read_trailer(&c, a);
-        if (!err && memcmp(magic, CHUNK_MAGIC, sizeof magic) != 0)
+        if (!err && get_u32(magic) != CHUNK_MAGIC)
             return refuse(a,
                           "byte %" PRIu64
                           ": neither a chunk (HYTC) nor the trailer (HYTE)",

@@ -80,7 +80,7 @@ static uint8_t *put_mark(uint8_t *p, const char *name)
     size_t n = strlen(name);
 
     p = put_other(p, OTHER_MARK, n);
-    memcpy(p, name, n);
+    memcpy(p, name, n); /* NOLINT(bugprone-not-null-terminated-result) */
     return p + n;
 }
 

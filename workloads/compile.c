@@ -34,9 +34,9 @@ enum { MAILBOX_GROUP = 8 /* pointers in a cache line */ };
 struct strand {
     uint64_t records; /* counted, or written so far */
     uint64_t ops;
-    uint64_t next_sync;     /* place at which the next EV_SYNC is due */
-    uint64_t slots;         /* survey: unused; emission: high water */
-    uint32_t *free_slots;   /* emission: stack of slots given back */
+    uint64_t next_sync;   /* place at which the next EV_SYNC is due */
+    uint64_t slots;       /* survey: unused; emission: high water */
+    uint32_t *free_slots; /* emission: stack of slots given back */
     size_t free_count, free_capacity;
     uint64_t box_next, box_end; /* its group of mailboxes */
     struct event *out;          /* emission: its records in the file */
@@ -52,10 +52,10 @@ struct compiler {
     struct trace_totals totals; /* survey */
     uint64_t live_bytes, live_blocks;
     long double live_sum;
-    uint64_t place;     /* operations so far */
-    uint64_t digest;    /* of all operations so far */
-    uint64_t accesses;  /* alloc, resize and touch so far */
-    uint64_t *handoff;  /* bit per access; words */
+    uint64_t place;    /* operations so far */
+    uint64_t digest;   /* of all operations so far */
+    uint64_t accesses; /* alloc, resize and touch so far */
+    uint64_t *handoff; /* bit per access; words */
     uint64_t handoff_words;
     uint64_t mailboxes;
     struct trace_mark marks[TRACE_MARKS_MAX];
@@ -226,8 +226,7 @@ static int survey_send(struct compiler *c, struct object *o)
     return mark_handoff(c, o->access);
 }
 
-static int survey_use(struct compiler *c, const struct op *op,
-                      struct object *o)
+static int survey_use(struct compiler *c, const struct op *op, struct object *o)
 {
     struct strand *t = &c->strand[op->thread];
     int err = 0;
@@ -303,8 +302,7 @@ static int survey_mark(struct compiler *c, const struct op *op)
     return 0;
 }
 
-static int survey_op(struct compiler *c, const struct op *op,
-                     struct object *o)
+static int survey_op(struct compiler *c, const struct op *op, struct object *o)
 {
     struct strand *t = &c->strand[op->thread];
     int err = 0;
@@ -406,8 +404,7 @@ static int emit_send(struct compiler *c, struct strand *t, struct object *o)
     return err;
 }
 
-static int emit_receive(struct strand *t, const struct op *op,
-                        struct object *o)
+static int emit_receive(struct strand *t, const struct op *op, struct object *o)
 {
     uint32_t slot = take_slot(t);
     int err = put_record(t, EV_RECV, slot, 0);
@@ -457,8 +454,7 @@ static int emit_alloc(struct compiler *c, const struct op *op)
     return err ? err : emit_send(c, t, o);
 }
 
-static int emit_resize(struct strand *t, const struct op *op,
-                       struct object *o)
+static int emit_resize(struct strand *t, const struct op *op, struct object *o)
 {
     int err = put_record(t, EV_RESIZE, o->place, 0);
 
@@ -480,8 +476,7 @@ static int emit_touch(struct strand *t, const struct op *op,
     return err ? err : put_payload(t, op->size);
 }
 
-static int emit_use(struct compiler *c, const struct op *op,
-                    struct object *o)
+static int emit_use(struct compiler *c, const struct op *op, struct object *o)
 {
     struct strand *t = &c->strand[op->thread];
     int err = 0;
@@ -490,13 +485,12 @@ static int emit_use(struct compiler *c, const struct op *op,
         err = emit_receive(t, op, o);
     o->access = c->accesses++;
     if (!err)
-        err = op->kind == OP_TOUCH ? emit_touch(t, op, o)
-                                   : emit_resize(t, op, o);
+        err =
+            op->kind == OP_TOUCH ? emit_touch(t, op, o) : emit_resize(t, op, o);
     return err ? err : emit_send(c, t, o);
 }
 
-static int emit_free(struct compiler *c, const struct op *op,
-                     struct object *o)
+static int emit_free(struct compiler *c, const struct op *op, struct object *o)
 {
     struct strand *t = &c->strand[op->thread];
     int err = 0;
@@ -652,8 +646,7 @@ static int compiler_put(struct op_sink *sink, const struct op *op)
     int err;
 
     if (wrong)
-        return refuse(c, EBADMSG, "operation %" PRIu64 ": %s", c->place,
-                      wrong);
+        return refuse(c, EBADMSG, "operation %" PRIu64 ": %s", c->place, wrong);
     if (op->kind == OP_TIME)
         return 0;
     digest_op(c, op);
@@ -734,8 +727,8 @@ static struct trace_file_header layout(const struct compiler *c,
     h.curve_offset = offset;
     offset = aligned(offset + c->ncurve * sizeof *c->curve);
     h.left_offset = offset;
-    offset = aligned(offset +
-                     c->totals.left_blocks * sizeof(struct trace_left));
+    offset =
+        aligned(offset + c->totals.left_blocks * sizeof(struct trace_left));
     for (unsigned i = 0; i < c->threads; i++) {
         threads[i].offset = offset;
         threads[i].records = c->strand[i].capacity;
@@ -790,8 +783,10 @@ static int emit(struct compiler *c, const struct trace_source *source,
         if (!err && t->records != t->capacity)
             err = EBADMSG;
         if (!err && t->slots > EVENT_SLOT_MAX)
-            err = refuse(c, E2BIG, "thread %u has %" PRIu64 " live objects "
-                         "(want at most %d)", i, t->slots, EVENT_SLOT_MAX);
+            err = refuse(c, E2BIG,
+                         "thread %u has %" PRIu64 " live objects "
+                         "(want at most %d)",
+                         i, t->slots, EVENT_SLOT_MAX);
         threads[i].ops = t->ops;
         threads[i].slots = t->slots;
     }
@@ -814,8 +809,8 @@ static int write_file(struct compiler *c, const struct trace_source *source,
     int err = posix_fallocate(fd, 0, (off_t)h.file_bytes);
 
     if (!err) {
-        base = mmap(NULL, h.file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-                    fd, 0);
+        base =
+            mmap(NULL, h.file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         err = base == MAP_FAILED ? errno : emit(c, source, base, &h, threads);
     }
     if (!err) {

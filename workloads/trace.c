@@ -118,8 +118,7 @@ static const char *verify_record(struct verifier *v,
             return v->full[slot] ? "fills a full slot" : "uses an empty slot";
         v->full[slot] = s->slot_after == SLOT_FULL;
     }
-    if (event_op(*e) == EV_ALLOC_WIDE &&
-        (e->size & 0xff) > OP_MAX_ALIGN_LOG2)
+    if (event_op(*e) == EV_ALLOC_WIDE && (e->size & 0xff) > OP_MAX_ALIGN_LOG2)
         return "alignment out of range";
     if (event_op(*e) == EV_MARK && slot >= v->trace->nmarks)
         return "mark out of range";
@@ -279,8 +278,7 @@ static int map_file(const char *path, struct mapped_trace *m)
     return err;
 }
 
-int trace_map(const char *path, struct trace **out, char *why,
-              size_t why_size)
+int trace_map(const char *path, struct trace **out, char *why, size_t why_size)
 {
     struct mapped_trace *m = scratch_map(sizeof *m);
     const char *wrong;

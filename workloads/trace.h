@@ -81,8 +81,8 @@ static inline uint32_t event_slot(struct event e)
 
 /* What the compiler counted: exact, computed from the operations alone. */
 struct trace_totals {
-    uint64_t ops;         /* all operations but OP_TIME */
-    uint64_t allocs;      /* OP_ALLOC and OP_ZALLOC */
+    uint64_t ops;    /* all operations but OP_TIME */
+    uint64_t allocs; /* OP_ALLOC and OP_ZALLOC */
     uint64_t frees;
     uint64_t resizes;
     uint64_t touches;
@@ -95,20 +95,20 @@ struct trace_totals {
     uint64_t left_blocks; /* live at the end: what the program leaks */
     uint64_t left_bytes;
     uint64_t max_align_log2;
-    double live_mean;     /* live bytes, averaged over operations */
+    double live_mean; /* live bytes, averaged over operations */
 };
 
 struct trace_mark {
     char name[OP_NAME_MAX + 1];
-    uint64_t place;       /* in the global order */
-    uint64_t live_bytes;  /* at that place, exact */
+    uint64_t place;      /* in the global order */
+    uint64_t live_bytes; /* at that place, exact */
     uint64_t live_blocks;
 };
 
 /* A block that the trace never frees: where its pointer is at the end. */
 struct trace_left {
-    uint64_t size;   /* bytes requested */
-    uint32_t place;  /* a slot of thread, or a mailbox */
+    uint64_t size;  /* bytes requested */
+    uint32_t place; /* a slot of thread, or a mailbox */
     uint16_t thread;
     uint16_t in_mailbox;
 };
@@ -149,8 +149,7 @@ int trace_compile(const struct trace_source *source, const char *path,
  *
  * Returns 0, EBADMSG if it is not a whole trace of TRACE_VERSION (why says
  * what), or an errno.  The caller unmaps with trace_unmap. */
-int trace_map(const char *path, struct trace **out, char *why,
-              size_t why_size);
+int trace_map(const char *path, struct trace **out, char *why, size_t why_size);
 void trace_unmap(struct trace *);
 
 /* Live bytes at a place in the global order, by the curve: an estimate, off

@@ -2,7 +2,8 @@
  * trace.c maps.  Private to those two.
  *
  * Page 0 is a trace_file_header; then the thread table, the marks, the curve,
- * the blocks left; then each thread's records, each array at a multiple of 64 bytes.
+ * the blocks left; then each thread's records, each array at a multiple of 64
+ * bytes.
  *
  * SPDX-License-Identifier: Apache-2.0
  */

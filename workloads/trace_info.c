@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "ledger.h"
 
@@ -88,7 +87,7 @@ static void note_mark(struct trace_info *info, const struct op *op)
     *m = (struct info_mark){.place = l->ops - 1,
                             .live_bytes = l->live_bytes,
                             .live_blocks = ledger_blocks(l)};
-    strcpy(m->name, op->name); /* the ledger has checked its length */
+    snprintf(m->name, sizeof m->name, "%s", op->name);
 }
 
 static int info_put(struct op_sink *sink, const struct op *op)

@@ -49,8 +49,8 @@ const struct meter *meter_find(const char *name);
 
 /* Write one value to the runner: "metric <tab> at <tab> unit <tab> value".
  * NAN is written as a metric that could not be taken, with `at` empty. */
-void emit_value(const struct run_context *, const char *metric,
-                const char *at, const char *unit, double value);
+void emit_value(const struct run_context *, const char *metric, const char *at,
+                const char *unit, double value);
 /* Write why a metric has no value here. */
 void emit_note(const struct run_context *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -24,8 +24,8 @@ static const struct {
     const char *name;
     double share;
 } quantiles[] = {
-    {"p50", 0.5},     {"p90", 0.9},      {"p99", 0.99},
-    {"p999", 0.999},  {"p9999", 0.9999}, {"max", 1.0},
+    {"p50", 0.5},    {"p90", 0.9},      {"p99", 0.99},
+    {"p999", 0.999}, {"p9999", 0.9999}, {"max", 1.0},
 };
 
 static void latency_start(void *arg)
@@ -72,8 +72,8 @@ static void report_kind(struct run_context *run, enum latency_kind kind,
         snprintf(metric, sizeof metric, "%s_%s", kinds[kind],
                  quantiles[i].name);
         emit_value(run, metric, "", "ns",
-                   ns_per_tick * (double)histogram_quantile(
-                                     &s->sum, quantiles[i].share));
+                   ns_per_tick *
+                       (double)histogram_quantile(&s->sum, quantiles[i].share));
     }
 }
 

@@ -13,8 +13,7 @@ extern const struct meter meter_time, meter_memory, meter_leak, meter_latency,
     meter_check;
 
 const struct meter *const meters[] = {
-    &meter_time, &meter_memory, &meter_leak, &meter_latency, &meter_check,
-    NULL,
+    &meter_time, &meter_memory, &meter_leak, &meter_latency, &meter_check, NULL,
 };
 
 const struct meter *meter_find(const char *name)
@@ -51,6 +50,5 @@ void emit_note(const struct run_context *run, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    put_line(run->result_fd, line,
-             snprintf(line, sizeof line, "#%s\n", text));
+    put_line(run->result_fd, line, snprintf(line, sizeof line, "#%s\n", text));
 }

@@ -41,8 +41,7 @@ static void mend(uint8_t *file, size_t size)
         return;
     put_u32(file + 16, header_crc(file, (const char *)file + HEADER_SIZE, at));
     at += HEADER_SIZE;
-    while (size - at >= CHUNK_HEAD_SIZE &&
-           memcmp(file + at, CHUNK_MAGIC, 4) == 0) {
+    while (size - at >= CHUNK_HEAD_SIZE && get_u32(file + at) == CHUNK_MAGIC) {
         size_t packed = get_u32(file + at + 8);
 
         if (packed > size - at - CHUNK_HEAD_SIZE)

@@ -389,6 +389,33 @@ Test(archive, totals_are_those_of_the_stream)
     archive_close(archive);
 }
 
+/* workloads/traces/README.md shows these bytes: other readers rely on them. */
+Test(archive, operations_are_encoded_as_documented)
+{
+    static const uint8_t want[] = {0xc1, 0x01, 0xa1, 0x06, 0x2d,
+                                   0x08, 0x03, 0xc8, 0x01};
+    struct archive_writer *writer;
+    uint8_t *bytes, raw[64];
+
+    cr_assert_eq(archive_create(path, "", 3, &writer), 0);
+    struct op_feed feed = {.sink = archive_sink(writer)};
+    uint64_t a = feed_alloc(&feed, 0, 24), b = feed_alloc(&feed, 0, 100);
+    feed_free(&feed, 5, a);
+    feed_resize(&feed, 5, b, 200);
+    cr_assert_eq(feed.err, 0);
+    cr_assert_eq(archive_commit(writer), 0);
+    load(&bytes);
+    const uint8_t *head = bytes + HEADER_SIZE;
+    cr_assert_eq(memcmp(head, "HYTC", 4), 0);
+    cr_assert_eq(get_u32(head + 4), sizeof want);
+    cr_assert_eq(get_u32(head + 12), 4);
+    size_t n = ZSTD_decompress(raw, sizeof raw, head + CHUNK_HEAD_SIZE,
+                               get_u32(head + 8));
+    cr_assert_eq(n, sizeof want);
+    cr_assert_eq(memcmp(raw, want, sizeof want), 0);
+    free(bytes);
+}
+
 /* ---- density and size ---- */
 
 Test(archive, a_repetitive_program_takes_well_under_a_byte_an_operation)
@@ -581,8 +608,8 @@ Test(archive, messages_say_where_and_what_would_be_right)
 
     write_random(45, 100000);
     size_t n = load(&bytes);
-    uint8_t *second = memmem(bytes + HEADER_SIZE + 100, n - HEADER_SIZE - 100,
-                             CHUNK_MAGIC, 4);
+    uint8_t *second =
+        memmem(bytes + HEADER_SIZE + 100, n - HEADER_SIZE - 100, "HYTC", 4);
     cr_assert_not_null(second);
     size_t at = (size_t)(second - bytes);
 

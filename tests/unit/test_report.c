@@ -207,8 +207,8 @@ static int draw(const struct summary *s, const char *out, char why[WHY])
 
 static int has_file(const char *folder, const char *name)
 {
-    char path[PATH];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    char path[2 * PATH];
+    snprintf(path, sizeof path, "%.599s/%.599s", folder, name);
     return access(path, R_OK) == 0;
 }
 
