@@ -132,13 +132,14 @@ says 'stopped before it ended: File too large'
 record 2 -- ./me crowd 1
 says 'more than 1024 threads'
 
-case='an interrupt while the program waits'
+# Not SIGINT, which a shell script's background jobs ignore.
+case='a signal while the program waits'
 "$HEAPYARD" record -o out.hyt -- ./me wait 20000 >out 2>said &
 heapyard=$!
 sleep 1
-kill -INT $heapyard
+kill -TERM $heapyard
 wait $heapyard || fail "exit code $?"
-says 'signal 2'
+says 'signal 15'
 says 'events +40000 '
 
 # --- what the program is given ---
