@@ -25,7 +25,9 @@ static void catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGHUP, &action, NULL);
+    struct sigaction before;
+    if (!sigaction(SIGHUP, NULL, &before) && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL); /* not under nohup */
     action.sa_handler = SIG_IGN; /* a reader that went away, or a size limit,
                                     is an error of write, not our death */
     sigaction(SIGPIPE, &action, NULL);
@@ -40,10 +42,10 @@ static int exit_code(const char *verb, const struct run_config *config,
     if (err == EINTR) {
         fprintf(stderr,
                 "%s: stopped; the rows of %zu of %zu runs are in "
-                "%s/samples.csv\n%s: go on with: heapyard bench --resume "
-                "--out %s\n",
+                "%s/samples.csv\n%s: go on with: heapyard %s --resume --out "
+                "%s\n",
                 verb, rows, config->plan->n, config->folder, verb,
-                config->folder);
+                config->again, config->folder);
         return EXIT_STOPPED;
     }
     if (err) {

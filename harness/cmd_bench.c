@@ -69,11 +69,39 @@ static int save_plan(struct bench *b)
 
     if (f && fclose(f) && !err)
         err = errno;
+    if (f && err)
+        unlink(path); /* half a plan is none */
     if (err)
         fprintf(stderr, "%s: %s: %s%s\n", b->verb, path, strerror(err),
                 err == EEXIST ? "; go on with --resume, or use another --out"
                               : "");
     return err == EEXIST ? EXIT_USAGE : err ? EXIT_INFRA : EXIT_GOOD;
+}
+
+/* Options beside --resume must make the plan that the folder has. */
+static int read_plan(struct bench *b, const char *path)
+{
+    struct plan wanted;
+    char why[512];
+
+    if (!b->args.out)
+        return fail(b, "--resume needs --out FOLDER", EXIT_USAGE);
+    if (plan_read(path, &b->plan, why, sizeof why))
+        return fail(b, why, EXIT_USAGE);
+    if (!b->args.has_spec)
+        return EXIT_GOOD;
+    if (plan_expand(&b->args.spec, &wanted, why, sizeof why))
+        return fail(b, why, EXIT_USAGE);
+    int is_same = plan_equal(&b->plan, &wanted);
+
+    plan_free(&wanted);
+    if (is_same)
+        return EXIT_GOOD;
+    snprintf(why, sizeof why,
+             "%.300s is another plan than these options make (leave them out, "
+             "or use another --out)",
+             path);
+    return fail(b, why, EXIT_USAGE);
 }
 
 static int make_plan(struct bench *b)
@@ -85,13 +113,8 @@ static int make_plan(struct bench *b)
     else
         default_folder(b);
     path_in(b, "plan.tsv", path);
-    if (b->args.resume) {
-        if (!b->args.out)
-            return fail(b, "--resume needs --out FOLDER", EXIT_USAGE);
-        if (plan_read(path, &b->plan, why, sizeof why))
-            return fail(b, why, EXIT_USAGE);
-        return EXIT_GOOD;
-    }
+    if (b->args.resume)
+        return read_plan(b, path);
     if (plan_expand(&b->args.spec, &b->plan, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
     int err = make_folders(b->folder);
@@ -212,6 +235,7 @@ int cmd_bench(int argc, char **argv)
     struct run_config config = {.plan = &b.plan,
                                 .folder = b.folder,
                                 .resume = b.args.resume,
+                                .again = "bench",
                                 .first_block = show_first_block,
                                 .arg = &b};
     code = carry_out(b.verb, &config);

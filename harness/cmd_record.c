@@ -269,9 +269,9 @@ static int keep_main(const struct record_args *a, const struct image *image)
     char why[WHY_MAX] = "";
     int err = image_archive(image, &a->order, a->out, &result, why, sizeof why);
 
-    if (err)
+    if (err && err != EINTR)
         fprintf(stderr, "%s: %s: %s\n", a->name, a->argv[0], why);
-    else
+    else if (!err)
         print_archived(&result, a->out);
     print_warnings(a, image);
     return err;
@@ -287,9 +287,9 @@ static int keep_other(const struct record_args *a, const struct image *image)
 
     if (err == ENODATA)
         return 0;
-    if (err)
+    if (err && err != EINTR)
         fprintf(stderr, "%s: %s\n", a->name, why);
-    else
+    else if (!err)
         fprintf(stderr,
                 "  also          %s: %s, %" PRIu64 " events, %" PRIu64
                 " bytes\n",

@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,6 +196,17 @@ static int compose_and_exec(struct replay_args *a, const char *name)
     return EXIT_USAGE;
 }
 
+/* The runner may be gone before we ask the kernel to tell us: then nobody
+ * reads its pipe any more. */
+static void die_with_parent(int result_fd)
+{
+    struct pollfd pipe = {.fd = result_fd};
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (poll(&pipe, 1, 0) > 0 && (pipe.revents & POLLERR))
+        _exit(EXIT_INFRA);
+}
+
 int cmd_replay(int argc, char **argv)
 {
     struct replay_args a = {
@@ -213,7 +225,7 @@ int cmd_replay(int argc, char **argv)
     if (a.workload)
         return compose_and_exec(&a, argv[0]);
     if (!a.by_hand)
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        die_with_parent(a.child.result_fd);
     enum status status = child_preload(&a.child, why, sizeof why);
     if (status == STATUS_OK && a.child.preload_path[0]) {
         exec_again((const char *const *)argv + 1, (size_t)argc - 1);

@@ -84,8 +84,11 @@ int cmd_run(int argc, char **argv)
         plan_free(&plan);
         return EXIT_INFRA;
     }
+    char again[512];
+
+    snprintf(again, sizeof again, "run %.500s", a.plan);
     struct run_config config = {
-        .plan = &plan, .folder = a.out, .resume = a.resume};
+        .plan = &plan, .folder = a.out, .resume = a.resume, .again = again};
     int code = carry_out(argv[0], &config);
 
     plan_free(&plan);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE /* argp.h */
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +55,13 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     snprintf(name, sizeof name, "heapyard %s", verb->name);
     argv[1] = name;
-    return verb->run(argc - 1, argv + 1);
+    int code = verb->run(argc - 1, argv + 1);
+
+    if (fflush(stdout) || ferror(stdout)) {
+        fprintf(stderr, "%s: standard output: %s\n", name, strerror(errno));
+        return code == EXIT_GOOD ? EXIT_INFRA : code;
+    }
+    return code;
 }
 
 int main(int argc, char **argv)

@@ -148,6 +148,27 @@ void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
+static int run_equal(const struct plan_run *a, const struct plan_run *b)
+{
+    return a->run == b->run && a->block == b->block &&
+           !strcmp(a->trace.workload, b->trace.workload) &&
+           a->trace.threads == b->trace.threads &&
+           a->trace.seed == b->trace.seed && a->trace.scale == b->trace.scale &&
+           !strcmp(a->allocator, b->allocator) && !strcmp(a->meter, b->meter) &&
+           a->touch == b->touch && a->window == b->window &&
+           a->timeout_s == b->timeout_s;
+}
+
+int plan_equal(const struct plan *a, const struct plan *b)
+{
+    if (a->n != b->n)
+        return 0;
+    for (size_t i = 0; i < a->n; i++)
+        if (!run_equal(&a->runs[i], &b->runs[i]))
+            return 0;
+    return 1;
+}
+
 /* ---- the file ---- */
 
 int plan_write(const struct plan *plan, FILE *file)

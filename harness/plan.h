@@ -42,4 +42,7 @@ int plan_write(const struct plan *, FILE *);
 int plan_read(const char *path, struct plan *out, char *why, size_t why_size);
 void plan_free(struct plan *);
 
+/* Whether both hold the same runs in the same order. */
+int plan_equal(const struct plan *, const struct plan *);
+
 #endif

@@ -22,6 +22,7 @@
 
 #include "environment.h"
 #include "exec.h"
+#include "mend.h"
 #include "progress.h"
 #include "row.h"
 
@@ -32,6 +33,7 @@ struct prepared {
     struct trace_request request;
     char path[PATH_ROOM];
     char why[512];
+    int err;             /* why there is no trace, or 0 */
     struct trace *trace; /* NULL: could not be made */
 };
 
@@ -62,7 +64,12 @@ static int is_row_of(const struct row *row, const struct plan_run *run)
     return !strcmp(row->key.workload, run->trace.workload) &&
            !strcmp(row->key.allocator, run->allocator) &&
            !strcmp(row->key.meter, run->meter) &&
-           row->key.block == run->block && row->key.seed == run->trace.seed;
+           !strcmp(row->key.touch, touch_name(run->touch)) &&
+           row->key.block == run->block && row->key.window == run->window &&
+           row->key.seed == run->trace.seed &&
+           row->key.scale == run->trace.scale &&
+           /* 0 in a plan: as many as the trace has */
+           (!run->trace.threads || row->key.threads == run->trace.threads);
 }
 
 static void count(struct run_counts *counts, const struct row *row)
@@ -121,7 +128,10 @@ static int start_samples(struct session *s)
 static int open_samples(struct session *s)
 {
     struct row_reader *reader;
+    int err = s->config->resume ? mend_samples(s->samples) : 0;
 
+    if (err)
+        return fail(s, err, s->samples);
     if (access(s->samples, F_OK))
         return start_samples(s);
     if (!s->config->resume) {
@@ -130,7 +140,7 @@ static int open_samples(struct session *s)
                  s->samples);
         return EEXIST;
     }
-    int err = row_reader_open(s->samples, &reader, s->why, s->why_size);
+    err = row_reader_open(s->samples, &reader, s->why, s->why_size);
     if (err)
         return err;
     err = read_done(s, reader);
@@ -187,7 +197,9 @@ static struct row row_of(const struct session *s, const struct plan_run *run,
     row.key.block = run->block;
     snprintf(row.key.workload, sizeof row.key.workload, "%s",
              run->trace.workload);
-    row.key.threads = trace ? trace->threads : run->trace.threads;
+    row.key.threads = trace                ? trace->threads
+                      : run->trace.threads ? run->trace.threads
+                                           : 1; /* who knows */
     row.key.scale = run->trace.scale;
     row.key.seed = run->trace.seed;
     snprintf(row.key.allocator, sizeof row.key.allocator, "%s", run->allocator);
@@ -243,10 +255,19 @@ static void make_trace(struct session *s, struct prepared *p)
              (size_t)(p - s->prepared));
     snprintf(what, sizeof what, "preparing %s", p->request.workload);
     progress_show(&s->progress, what);
-    if (prepare_compile(&p->request, p->path, p->why, sizeof p->why))
+    p->err = prepare_compile(&p->request, p->path, p->why, sizeof p->why);
+    if (p->err)
         return;
-    if (trace_map(p->path, &p->trace, p->why, sizeof p->why))
+    p->err = trace_map(p->path, &p->trace, p->why, sizeof p->why);
+    if (p->err)
         p->trace = NULL;
+}
+
+/* Whether it is the machine that failed, not the trace: then no run of it can
+ * be told from one that was never tried, and --resume must try again. */
+static int is_machines_fault(int err)
+{
+    return err != EINVAL && err != EBADMSG && err != ENOENT && err != E2BIG;
 }
 
 static struct prepared *get_trace(struct session *s,
@@ -287,6 +308,12 @@ static int run_one(struct session *s, const struct plan_run *run)
     progress_show(&s->progress, what);
     if (exec_stop)
         return EINTR;
+    if (!p->trace && is_machines_fault(p->err)) {
+        snprintf(s->why, s->why_size,
+                 "%.300s; the rows of %zu runs are whole: go on with --resume",
+                 p->why, s->counts->done + s->counts->kept);
+        return p->err;
+    }
     if (p->trace)
         err = exec_run(run, p->path, p->trace, &o);
     else

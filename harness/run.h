@@ -13,6 +13,7 @@ struct run_config {
     const struct plan *plan;
     const char *folder; /* exists; gets samples.csv, environment.csv */
     int resume;         /* leave out runs that samples.csv has already */
+    const char *again;  /* verb and arguments that resume, for messages */
     /* After the last run of the first block, or NULL. */
     void (*first_block)(void *arg);
     void *arg;

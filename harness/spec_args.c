@@ -49,11 +49,13 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 
     switch (key) {
     case 'a':
+        a->has_spec = 1;
         return add_allocator(state, &a->spec, arg);
     case 'o':
         a->out = arg;
         return 0;
     case KEY_SPEC:
+        a->has_spec = 1;
         if (spec_read(&a->spec, arg, why, sizeof why))
             argp_error(state, "%s", why);
         return 0;
@@ -66,6 +68,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
     default:
         if (key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
             return ARGP_ERR_UNKNOWN;
+        a->has_spec = 1;
         if (spec_set(&a->spec, spec_keys[key - KEY_FIRST].name, arg, why,
                      sizeof why))
             argp_error(state, "--%s", why);

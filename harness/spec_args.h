@@ -12,6 +12,7 @@ struct spec_args {
     const char *out;      /* folder or file, or NULL */
     const char *baseline; /* allocator of the ratios */
     int resume;
+    int has_spec; /* some option is of the spec, not of the verb */
 };
 
 /* Parse the command line of a verb; leaves the process with EXIT_USAGE on an

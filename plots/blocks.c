@@ -188,6 +188,8 @@ int decimals_short(double v)
 
 int decimals_ratio(double v)
 {
+    if (v > 0.985 && v < 1.015 && v != 1)
+        return 3; /* "less: 1.00x" would contradict itself */
     return v >= 99.95 ? 0 : v >= 9.995 ? 1 : v >= 0.00995 ? 2 : 4;
 }
 

@@ -12,8 +12,7 @@
 
 int sheet_init(struct sheet *s, size_t rows)
 {
-    s->columns = 0;
-    s->rows = rows;
+    *s = (struct sheet){.rows = rows};
     s->row = calloc(rows ? rows : 1, sizeof *s->row);
     return s->row ? 0 : ENOMEM;
 }

@@ -73,8 +73,8 @@ enum spool_mark {
 #define SPOOL_SMALL_SHIFT  45
 #define SPOOL_SMALL_MAX    (((uint64_t)1 << 15) - 1)
 #define SPOOL_ADDRESS_MASK (((uint64_t)1 << 45) - 1)
-#define SPOOL_ADDRESS_OUT  (~(SPOOL_ADDRESS_MASK << 3)) /* bits that are lost  \
-                                                         */
+/* Bits of an address that a record of the short forms cannot hold. */
+#define SPOOL_ADDRESS_OUT (~(SPOOL_ADDRESS_MASK << 3))
 
 /* The first block of PID.N.bufs. */
 struct spool_header {

@@ -65,12 +65,23 @@ says 'exit code 0'
 says 'events +24 \(11 allocations, 11 frees, 2 resizes\)'
 well_seen
 
+"${CC:-cc}" -std=c17 -O1 -fno-builtin -fPIC -shared -o reentrant.so \
+    "$HEAPYARD_SOURCE/tests/programs/reentrant.c" || exit 1
+# shellcheck disable=SC2016 # LD_PRELOAD is that of the shell that is recorded
+record 0 -- sh -c 'LD_PRELOAD="$LD_PRELOAD:./reentrant.so" exec ./me resize 5000'
+says 'exit code 0'
+says 'events +15000 \(5000 allocations, 5000 frees, 5000 resizes\)'
+says 'allocator .*reentrant'
+well_seen
+
 # The C library allocates for each new thread, and keeps some of it.
 record 0 -- ./me pairs 10000
 says 'exit code 0'
 says 'events +[0-9]+ \(400[0-9][0-9] allocations, 400[0-9][0-9] frees, 8000 r'
 says 'threads +9 \((100.0|99\.[0-9]) %'
 well_seen
+"$HEAPYARD" trace info out.hyt >info 2>&1 || fail "$(cat info)"
+grep -q 'by 9 threads' info || fail "$(cat info)"
 
 record 0 -- ./me in-turn 5000
 says '\(200[0-9][0-9] allocations, 200[0-9][0-9] frees'
@@ -158,6 +169,15 @@ case='--keep-spool'
     fail "code $?"
 ls kept.hyt.spool-*/*.bufs >/dev/null 2>&1 || fail 'no raw records are kept'
 rm -rf kept.hyt.spool-*
+
+if ldconfig -p 2>/dev/null | grep -q 'libjemalloc\.so\.2'; then
+    LD_PRELOAD=libjemalloc.so.2
+    export LD_PRELOAD
+    record 0 -- ./me churn 1000
+    unset LD_PRELOAD
+    says 'allocator .*libjemalloc'
+    says '\([0-9]+ allocations, 1000 frees'
+fi
 
 # --- what cannot be recorded ---
 

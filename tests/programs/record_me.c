@@ -45,6 +45,20 @@ static void churn(long n, unsigned seed)
         free(slot[i]);
 }
 
+/* n callocs, n resizes, n frees. */
+static int resize(long n)
+{
+    for (long i = 0; i < n; i++) {
+        char *p = calloc(3, 5);
+
+        keep = p = realloc(p, (size_t)(i % 900) + 1);
+        if (!p || p[0])
+            return 1;
+        free(p);
+    }
+    return 0;
+}
+
 /* Every function of the family: 11 births, 2 resizes, 11 frees. */
 static int family(void)
 {
@@ -243,6 +257,8 @@ static int run(const char *mode, long n, char **argv)
 {
     if (!strcmp(mode, "family"))
         return family();
+    if (!strcmp(mode, "resize"))
+        return resize(n);
     if (!strcmp(mode, "pairs"))
         return pairs(n);
     if (!strcmp(mode, "in-turn"))

@@ -89,30 +89,27 @@ static struct real {
     bool is_ready;
 } real;
 
-#define REAL(name)                                                             \
-    {                                                                          \
-#name, offsetof(struct real, name)                                     \
-    }
+#define AT(name) offsetof(struct real, name)
 
 static const struct {
     const char *name;
     size_t offset;
 } real_names[] = {
-    REAL(malloc),
-    REAL(calloc),
-    REAL(realloc),
-    REAL(free),
-    REAL(posix_memalign),
-    REAL(aligned_alloc),
-    REAL(memalign),
-    REAL(valloc),
-    REAL(pvalloc),
-    REAL(malloc_usable_size),
-    REAL(pthread_create),
-    REAL(pthread_join),
-    REAL(thrd_create),
-    REAL(thrd_join),
-    {"_Fork", offsetof(struct real, fork_bare)},
+    {"malloc", AT(malloc)},
+    {"calloc", AT(calloc)},
+    {"realloc", AT(realloc)},
+    {"free", AT(free)},
+    {"posix_memalign", AT(posix_memalign)},
+    {"aligned_alloc", AT(aligned_alloc)},
+    {"memalign", AT(memalign)},
+    {"valloc", AT(valloc)},
+    {"pvalloc", AT(pvalloc)},
+    {"malloc_usable_size", AT(malloc_usable_size)},
+    {"pthread_create", AT(pthread_create)},
+    {"pthread_join", AT(pthread_join)},
+    {"thrd_create", AT(thrd_create)},
+    {"thrd_join", AT(thrd_join)},
+    {"_Fork", AT(fork_bare)},
 };
 
 /* Path of the object that has the malloc of the program; set with `real`. */
