@@ -223,7 +223,7 @@ int cmd_bench(int argc, char **argv)
         "  heapyard bench --workload server-sim\n"
         "  heapyard bench --workload churn:objects=100000 --threads 1,2 "
         "--runs 20\n"
-        "  heapyard bench --workload sqlite3 --allocator ./libmine.so\n"
+        "  heapyard bench --workload sqlite --allocator ./libmine.so\n"
         "  heapyard bench --resume --out results/out/20261122-server-sim\n";
     struct bench b = {.verb = argv[0]};
 

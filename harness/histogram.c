@@ -9,11 +9,9 @@
 
 #include <math.h>
 
-enum { SUBS = 1 << HISTOGRAM_SUB_LOG2 };
-
 static unsigned bucket_of(uint64_t v)
 {
-    if (v < SUBS)
+    if (v < HISTOGRAM_SUBS)
         return (unsigned)v;
     unsigned log2 = 63u - (unsigned)__builtin_clzll(v);
     if (log2 >= HISTOGRAM_MAX_LOG2)
@@ -21,15 +19,15 @@ static unsigned bucket_of(uint64_t v)
     unsigned shift = log2 - HISTOGRAM_SUB_LOG2;
 
     return ((shift + 1) << HISTOGRAM_SUB_LOG2) +
-           (unsigned)((v >> shift) - SUBS);
+           (unsigned)((v >> shift) - HISTOGRAM_SUBS);
 }
 
 static uint64_t bucket_end(unsigned bucket)
 {
-    if (bucket < SUBS)
+    if (bucket < HISTOGRAM_SUBS)
         return bucket;
     unsigned shift = (bucket >> HISTOGRAM_SUB_LOG2) - 1;
-    uint64_t sub = (bucket & (SUBS - 1)) + SUBS;
+    uint64_t sub = (bucket & (HISTOGRAM_SUBS - 1)) + HISTOGRAM_SUBS;
 
     return ((sub + 1) << shift) - 1;
 }

@@ -19,8 +19,10 @@
 enum {
     HISTOGRAM_SUB_LOG2 = 6,
     HISTOGRAM_MAX_LOG2 = 40,
-    HISTOGRAM_BUCKETS = (HISTOGRAM_MAX_LOG2 - HISTOGRAM_SUB_LOG2 + 1)
-                        << HISTOGRAM_SUB_LOG2
+    HISTOGRAM_SUBS = 1 << HISTOGRAM_SUB_LOG2,
+    /* The last one holds what is too large. */
+    HISTOGRAM_BUCKETS =
+        (HISTOGRAM_MAX_LOG2 - HISTOGRAM_SUB_LOG2 + 1) * HISTOGRAM_SUBS + 1
 };
 
 struct histogram {
@@ -28,7 +30,7 @@ struct histogram {
     uint64_t bucket[HISTOGRAM_BUCKETS];
 };
 
-/* Values of 2^40 and more count in the last bucket; max is exact. */
+/* Values of 2^40 and more count in a bucket of their own; max is exact. */
 void histogram_add(struct histogram *, uint64_t value);
 /* Add all of `from` to `into`. */
 void histogram_merge(struct histogram *into, const struct histogram *from);

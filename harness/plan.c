@@ -4,6 +4,7 @@
  */
 #include "plan.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,6 +201,9 @@ static int set_text(const char *text, char *out, size_t size)
 {
     if (!*text || strlen(text) >= size)
         return EINVAL;
+    for (const char *c = text; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            return EINVAL;
     snprintf(out, size, "%s", text);
     return 0;
 }

@@ -16,7 +16,7 @@
 const struct spec_key spec_keys[] = {
     {"workload", "LIST",
      "workloads, as NAME or NAME:KNOB=VALUE:…, or recorded traces, by name or "
-     "as FILE.hyt (default: server-sim,sqlite3)"},
+     "as FILE.hyt (default: server-sim,sqlite)"},
     {"allocators", "LIST",
      "backends, known libraries, or paths of libraries (default: null,system,"
      "arena,jemalloc,mimalloc,tcmalloc,tbbmalloc)"},
@@ -74,7 +74,7 @@ static int parse_list(struct spec_list *list, const char *value)
 /* As every setter: what is refused leaves the spec as it was. */
 static int set_list(struct spec_list *list, const char *value)
 {
-    struct spec_list parsed;
+    struct spec_list parsed = {0};
     int err = parse_list(&parsed, value);
 
     if (!err)
@@ -113,7 +113,7 @@ static int set_threads(struct spec *spec, const char *value)
 
 static int set_meters(struct spec *spec, const char *value)
 {
-    struct spec_list list;
+    struct spec_list list = {0};
 
     if (parse_list(&list, value))
         return EINVAL;
@@ -239,7 +239,7 @@ void spec_init(struct spec *spec)
                           .touch = TOUCH_PAGE,
                           .window = 2000,
                           .timeout_s = 60};
-    set_list(&spec->workloads, "server-sim,sqlite3");
+    set_list(&spec->workloads, "server-sim,sqlite");
     set_list(&spec->allocators, "null,system,arena,jemalloc,mimalloc,tcmalloc,"
                                 "tbbmalloc");
     set_list(&spec->meters, "time,memory,leak");

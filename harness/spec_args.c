@@ -34,6 +34,9 @@ static error_t add_allocator(struct argp_state *state, struct spec *spec,
 {
     struct spec_list *list = &spec->allocators;
 
+    for (unsigned i = 0; i < list->n; i++)
+        if (!strcmp(list->item[i], name))
+            return 0; /* once is enough: it would be run twice in a block */
     if (list->n == SPEC_LIST_MAX || strlen(name) >= SPEC_NAME_MAX ||
         strpbrk(name, ",\t\n"))
         argp_error(state, "--allocator = %s (want a name or a path)", name);

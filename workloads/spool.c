@@ -15,6 +15,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _DEFAULT_SOURCE /* madvise */
+
 #include "spool.h"
 
 #include <errno.h>
@@ -33,7 +35,8 @@
 
 enum {
     RAW_THREADS = 65536, /* thread numbers the recorder may have given out */
-    NO_LANE = UINT16_MAX
+    NO_LANE = UINT16_MAX,
+    FORGET_STEP = 1 << 24 /* bytes */
 };
 
 #define NO_CHUNK  UINT32_MAX
@@ -79,6 +82,27 @@ static int refuse(char *why, size_t why_size, int err, const char *format, ...)
     vsnprintf(why, why_size, format, args);
     va_end(args);
     return err;
+}
+
+/* ---- memory ---- */
+
+/* Drop the pages that lie wholly in [from, from + size) from our memory: they
+ * are the file's, and come back when they are read again.  So a long spool is
+ * read in bounded memory. */
+static void forget(const struct mapped *m, const void *from, size_t size)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t first = ((uintptr_t)from + page - 1) / page * page;
+    uintptr_t last = ((uintptr_t)from + size) / page * page;
+
+    if (m->is_ours && first < last)
+        madvise((void *)first, last - first, MADV_DONTNEED);
+}
+
+static bool is_in_spool(const struct spool *s, const void *p)
+{
+    return (const char *)p >= s->spool.at &&
+           (const char *)p < s->spool.at + s->spool.size;
 }
 
 /* ---- the index of chunks ---- */
@@ -138,7 +162,7 @@ static int chunk_add(struct spool *s, const struct spool_buffer *b)
 
 static int index_spool(struct spool *s)
 {
-    size_t at = 0;
+    size_t at = 0, forgotten = 0;
 
     while (at < s->spool.size) {
         const void *p = s->spool.at + at;
@@ -151,6 +175,10 @@ static int index_spool(struct spool *s)
         if (err)
             return err;
         at += SPOOL_HEAD + b->used * sizeof b->records[0];
+        if (at - forgotten >= FORGET_STEP) {
+            forget(&s->spool, s->spool.at + forgotten, at - forgotten);
+            forgotten = at;
+        }
     }
     s->cut_bytes = s->spool.size - at;
     return 0;
@@ -366,6 +394,9 @@ static void cursor_load(struct player *p, struct cursor *c)
             return;
         }
         p->counts->dropped_bytes += (b->used - c->word) * 8;
+        if (is_in_spool(p->spool, b))
+            forget(&p->spool->spool, b,
+                   SPOOL_HEAD + b->used * sizeof b->records[0]);
         c->chunk = chunk->next;
         c->word = 0;
     }

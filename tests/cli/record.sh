@@ -171,12 +171,11 @@ ls kept.hyt.spool-*/*.bufs >/dev/null 2>&1 || fail 'no raw records are kept'
 rm -rf kept.hyt.spool-*
 
 if ldconfig -p 2>/dev/null | grep -q 'libjemalloc\.so\.2'; then
-    LD_PRELOAD=libjemalloc.so.2
-    export LD_PRELOAD
-    record 0 -- ./me churn 1000
-    unset LD_PRELOAD
+    # shellcheck disable=SC2016
+    record 0 -- sh -c \
+        'LD_PRELOAD="$LD_PRELOAD:libjemalloc.so.2" exec ./me churn 20000'
     says 'allocator .*libjemalloc'
-    says '\([0-9]+ allocations, 1000 frees'
+    says '\([0-9]+ allocations, 20000 frees'
 fi
 
 # --- what cannot be recorded ---

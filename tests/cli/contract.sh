@@ -1,0 +1,122 @@
+#!/bin/sh
+# contract.sh - every allocator keeps its contract on every workload.
+#
+# The check meter plays each synthetic workload with one and two threads, at a
+# small scale and with its rarer knobs, and each recorded trace, on every
+# backend of ours and on every known library that is installed.  Each run is
+# ok, or is skipped for a reason that stands below.  So a new backend or
+# workload is tested by being listed.
+#
+# SPDX-License-Identifier: Apache-2.0
+. "$(dirname "$0")/lib.sh"
+
+# allocator|reason: what may be skipped.
+cat >"$work/may-skip" <<'END'
+null|null: it hands out overlapping memory by design
+END
+
+"$HEAPYARD" list workloads >"$work/workloads"
+"$HEAPYARD" list traces >"$work/traces"
+"$HEAPYARD" list allocators >"$work/allocators"
+
+# The first word of lines that begin with a name.
+names()
+{
+    awk '/^  [a-z]/ && $1 != "or" { print $1 }' "$1"
+}
+
+# min MAX of "threads MIN..MAX" under a workload's name.
+threads_of()
+{
+    awk -v name="$1" '
+    $1 == name { mine = 1; next }
+    mine && $1 == "threads" {
+        split($2, range, /\.\.|;/)
+        print range[1], range[2]
+        exit
+    }' "$work/workloads"
+}
+
+# Installed libraries show a path, backends of ours a sentence.
+own=$(names "$work/allocators" | grep -vxE 'jemalloc|mimalloc|tcmalloc|tbbmalloc')
+foreign=$(awk '$1 ~ /^(jemalloc|mimalloc|tcmalloc|tbbmalloc)$/ &&
+    $2 ~ /^\// { print $1 }' "$work/allocators")
+[ "$(echo "$own" | wc -l)" -ge 3 ] || fail "own backends: $own"
+if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+    foreign= # cannot be preloaded into a sanitized program
+fi
+allocators=$(echo "$own" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
+
+# What a workload does rarely is done often here.
+variants()
+{
+    case $1 in
+    churn)
+        echo "churn:objects=2000 churn:objects=500:max=1m:sizes=exponential:cross=50 churn:objects=3000:min=1:max=64:cross=20"
+        ;;
+    server-sim)
+        echo "server-sim:heap=2m server-sim:heap=2m:profile=B:aligned=10:zeroed=50:leave=20 server-sim:heap=1m:profile=C:cross=60:buffers=80:lifo=0"
+        ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# plan_of NAME WORKLOADS THREADS SCALE
+plan_of()
+{
+    mkdir "$work/$1"
+    expect 0 "$HEAPYARD" plan --workload "$2" --threads "$3" --scale "$4" \
+        --meters check --allocators "$allocators" --timeout 120 \
+        --out "$work/$1/plan.tsv"
+    expect 0 "$HEAPYARD" run "$work/$1/plan.tsv" --out "$work/$1"
+}
+
+# judge NAME: all runs are there; each is ok or may be skipped.
+judge()
+{
+    expect_every_run_once "$work/$1"
+    csv_tsv "$work/$1/samples.csv" | awk -F '\t' -v allowed="$work/may-skip" '
+    BEGIN {
+        while ((getline line <allowed) > 0)
+            may_skip[line] = 1
+    }
+    NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next }
+    $at["status"] != "ok" &&
+    !($at["status"] == "skip" && ($at["allocator"] "|" $at["note"]) in may_skip) {
+        print $at["allocator"] " on " $at["workload"] ", " $at["threads"] \
+            " threads: " $at["status"] ": " $at["note"]
+        bad = 1
+    }
+    $at["metric"] == "checked_ops" && $at["value"] < 1000 {
+        print $at["workload"] ": only " $at["value"] " operations"
+        bad = 1
+    }
+    END { exit bad }' >"$work/bad" || fail "$1: $(cat "$work/bad")"
+}
+
+total=0
+for workload in $(names "$work/workloads"); do
+    range=$(threads_of "$workload")
+    min=${range% *} max=${range#* }
+    [ -n "$range" ] || fail "no numbers of threads for $workload"
+    threads=$min
+    if [ "$min" -le 1 ] && [ "$max" -ge 2 ]; then
+        threads=1,2
+    fi
+    list=$(variants "$workload" | tr ' ' ',')
+    plan_of "$workload" "$list" "$threads" 0.01
+    judge "$workload"
+    total=$((total + $(csv_runs "$work/$workload/samples.csv" status=ok)))
+done
+
+traces=$(names "$work/traces" | tr '\n' ',' | sed 's/,$//')
+[ -n "$traces" ] || fail "no recorded traces: $(cat "$work/traces")"
+plan_of recorded "$traces" 1 1
+judge recorded
+total=$((total + $(csv_runs "$work/recorded/samples.csv" status=ok)))
+
+# The contract is worth nothing if nothing was held to it.
+count() { echo "$1" | tr ',' '\n' | grep -c .; }
+want=$((($(count "$allocators") - 1) * (12 + $(count "$traces"))))
+[ $total -ge $want ] || fail "only $total runs are ok (want $want or more)"
+echo "$total runs kept the contract, of: $allocators"
