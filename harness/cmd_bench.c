@@ -193,6 +193,30 @@ static int draw(const struct bench *b, const struct summary *summary)
     return err;
 }
 
+/* What the columns of a CSV file mean, for machines, beside the file. */
+static int copy_schema(const struct bench *b, const char *name)
+{
+    char from[PATH_ROOM], to[PATH_ROOM + 32], part[4096];
+    size_t n;
+
+    snprintf(from, sizeof from, "%.4000s/%.60s", places_schemas(), name);
+    path_in(b, name, to);
+    FILE *in = fopen(from, "r"), *out = in ? fopen(to, "w") : NULL;
+    int err = out ? 0 : errno;
+
+    while (!err && (n = fread(part, 1, sizeof part, in)) > 0)
+        if (fwrite(part, 1, n, out) != n)
+            err = errno;
+    if (in)
+        fclose(in);
+    if (out && fclose(out) && !err)
+        err = errno;
+    if (err)
+        fprintf(stderr, "%s: %s: %s\n", b->verb, in ? to : from,
+                strerror(err));
+    return err;
+}
+
 static int report(const struct bench *b)
 {
     struct summary summary;
@@ -200,6 +224,11 @@ static int report(const struct bench *b)
     if (summarize(b, &summary))
         return EXIT_INFRA;
     int err = save_summary(b, &summary);
+
+    if (!err)
+        err = copy_schema(b, "samples.schema.json");
+    if (!err)
+        err = copy_schema(b, "summary.schema.json");
 
     report_table(&summary, stdout, terminal_width(),
                  isatty(STDOUT_FILENO) ? REPORT_COLOUR : 0);

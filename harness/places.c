@@ -17,17 +17,18 @@ static struct places {
     char recorder[PATH_MAX + 64];
     char traces[PATH_MAX + 64];
     char plots[PATH_MAX + 64];
+    char schemas[PATH_MAX + 64];
     char commit[48];
 } places;
 
-/* The first of two candidates that exists, or the first. */
-static void choose(char *out, size_t size, const char *first_dir,
-                   const char *first, const char *second_dir,
-                   const char *second)
+/* Where it is installed, or else where it is in the source or build tree. */
+static void choose(char *out, size_t size, const char *dir,
+                   const char *installed, const char *tree_dir,
+                   const char *in_tree)
 {
-    snprintf(out, size, "%s/%s", second_dir, second);
+    snprintf(out, size, "%s/%s", dir, installed);
     if (access(out, F_OK))
-        snprintf(out, size, "%s/%s", first_dir, first);
+        snprintf(out, size, "%s/%s", tree_dir, in_tree);
 }
 
 static void read_commit(void)
@@ -65,6 +66,8 @@ static void fill(void)
            HEAPYARD_SOURCE_DIR, "workloads/traces");
     choose(places.plots, sizeof places.plots, dir, "../share/heapyard/plots",
            HEAPYARD_SOURCE_DIR, "plots");
+    choose(places.schemas, sizeof places.schemas, dir,
+           "../share/heapyard/results", HEAPYARD_SOURCE_DIR, "results");
 }
 
 static const struct places *get(void)
@@ -93,6 +96,11 @@ const char *places_traces(void)
 const char *places_plots(void)
 {
     return get()->plots;
+}
+
+const char *places_schemas(void)
+{
+    return get()->schemas;
 }
 
 const char *places_version(void)

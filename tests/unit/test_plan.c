@@ -270,7 +270,7 @@ static const struct plan_run extremes[] = {
      .timeout_s = 86400},
     {.run = 3,
      .block = 7,
-     .trace = {"x", 3, 12345678901234567, 0.1},
+     .trace = {"x", 3, 12345678901234567, 1.0 / 3},
      .allocator = "y",
      .meter = "memory",
      .touch = TOUCH_LINE,
@@ -354,7 +354,7 @@ Test(plan, plans_that_differ_are_not_equal)
     DIFFERS(other.trace.workload[0]++, other.trace.workload[0]--);
     DIFFERS(other.trace.threads++, other.trace.threads--);
     DIFFERS(other.trace.seed++, other.trace.seed--);
-    DIFFERS(other.trace.scale += 0.5, other.trace.scale = 0.1);
+    DIFFERS(other.trace.scale *= 2, other.trace.scale /= 2);
     DIFFERS(other.allocator[0]++, other.allocator[0]--);
     DIFFERS(other.meter[0]++, other.meter[0]--);
     DIFFERS(other.touch = TOUCH_NONE, other.touch = TOUCH_LINE);

@@ -201,6 +201,15 @@ Test(sampler, a_mark_above_every_sample_is_the_peak)
     cr_assert_eq(value_of("rss_mean", ""), 175);
 }
 
+Test(sampler, a_mark_below_a_sample_is_not_the_peak)
+{
+    add_point(0, 200, 100);
+    cr_assert_eq(outcome_add(&outcome, "rss", "mark:load", "bytes", 199), 0);
+    report();
+    cr_assert_eq(value_of("rss_peak", ""), 200);
+    cr_assert_eq(value_of("frag_at_peak_rss", ""), 2);
+}
+
 Test(sampler, two_samples_make_no_mean)
 {
     add_point(0, 100, 50);
