@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 enum {
-    NULL_WINDOW = 256 * 1024,        /* bytes of a lane: fits a level-2 cache */
+    NULL_WINDOW = 16 * 1024,         /* bytes of a lane: fits a level-1 cache */
     NULL_LANES_MAX = 64,             /* more threads than that share lanes */
     NULL_REGION_ALIGN = 2048 * 1024, /* the largest alignment on offer */
     NULL_TOUCH_MAX = 1024 * 1024 * 1024, /* pages beyond that fault in use */

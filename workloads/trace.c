@@ -4,6 +4,8 @@
  * one leads to its EV_END, which is the last; every slot and mailbox is in
  * range; a slot is empty before it is filled and full before it is used; a
  * mailbox is written at most once and read at most once, and only if written.
+ * Slots are at most the thread's records, and mailboxes at most the bytes of
+ * the file (each group of eight has a record), so tables are of its order.
  *
  * This runs in the measured child, so nothing here may call malloc: that
  * would stir the allocator (glibc moves its mmap threshold) before the run.
@@ -201,7 +203,8 @@ static const char *check_header(const struct mapped_trace *m)
         return "is truncated";
     if (h->threads < 1 || h->threads > OP_MAX_THREADS ||
         h->nmarks > TRACE_MARKS_MAX || h->ncurve > TRACE_CURVE_MAX ||
-        h->mailboxes > EVENT_SLOT_MAX || h->curve_step < 1)
+        h->mailboxes > EVENT_SLOT_MAX || h->mailboxes > m->bytes ||
+        h->curve_step < 1)
         return "has counts out of range";
     if (!fits(m, h->threads_offset, h->threads,
               sizeof(struct trace_file_thread)) ||
@@ -224,7 +227,7 @@ static const char *fill(struct mapped_trace *m)
         if (file[i].records > m->bytes ||
             !fits(m, file[i].offset, file[i].records + TRACE_READ_AHEAD,
                   sizeof(struct event)) ||
-            file[i].slots > (uint64_t)EVENT_SLOT_MAX + 1)
+            file[i].slots > file[i].records)
             return "has a thread outside the file";
         m->thread[i] = (struct trace_thread){
             .events = (const void *)(base + file[i].offset),

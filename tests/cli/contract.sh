@@ -25,7 +25,7 @@ names()
     awk '/^  [a-z]/ && $1 != "or" { print $1 }' "$1"
 }
 
-# min MAX of "threads MIN..MAX" under a workload's name.
+# MIN and MAX of "threads MIN..MAX" under a workload's name.
 threads_of()
 {
     awk -v name="$1" '
@@ -47,15 +47,19 @@ if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
 fi
 allocators=$(echo "$own" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 
-# What a workload does rarely is done often here.
+# What a workload does rarely is done often here; one a line.
 variants()
 {
     case $1 in
     churn)
-        echo "churn:objects=2000 churn:objects=500:max=1m:sizes=exponential:cross=50 churn:objects=3000:min=1:max=64:cross=20"
+        echo "churn:objects=2000"
+        echo "churn:objects=3000:min=1:max=64:cross=20"
+        echo "churn:objects=40:ops=200000:max=1m:sizes=exponential:cross=50"
         ;;
     server-sim)
-        echo "server-sim:heap=2m server-sim:heap=2m:profile=B:aligned=10:zeroed=50:leave=20 server-sim:heap=1m:profile=C:cross=60:buffers=80:lifo=0"
+        echo "server-sim:heap=2m"
+        echo "server-sim:heap=2m:profile=B:aligned=10:zeroed=50:leave=20"
+        echo "server-sim:heap=1m:profile=C:cross=60:buffers=80:lifo=0"
         ;;
     *) echo "$1" ;;
     esac
@@ -103,8 +107,8 @@ for workload in $(names "$work/workloads"); do
     if [ "$min" -le 1 ] && [ "$max" -ge 2 ]; then
         threads=1,2
     fi
-    list=$(variants "$workload" | tr ' ' ',')
-    plan_of "$workload" "$list" "$threads" 0.01
+    list=$(variants "$workload" | paste -s -d , -)
+    plan_of "$workload" "$list" "$threads" 0.005
     judge "$workload"
     total=$((total + $(csv_runs "$work/$workload/samples.csv" status=ok)))
 done

@@ -212,7 +212,7 @@ static void poke_curve(void)
 
 static void poke_boxes(void)
 {
-    header()->mailboxes = (uint64_t)EVENT_SLOT_MAX + 1;
+    header()->mailboxes = bytes + 1;
 }
 
 static void poke_threads_offset(void)
@@ -247,7 +247,7 @@ static void poke_records(void)
 
 static void poke_slots(void)
 {
-    thread(0)->slots = (uint64_t)EVENT_SLOT_MAX + 2;
+    thread(0)->slots = thread(0)->records + 1;
 }
 
 static void poke_name(void)
@@ -288,7 +288,7 @@ static void poke_no_end(void)
 
 static void poke_no_records(void)
 {
-    thread(0)->records = 0;
+    thread(0)->records = thread(0)->slots = 0;
 }
 
 static void poke_payload(void)
