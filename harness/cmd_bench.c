@@ -78,6 +78,22 @@ static int save_plan(struct bench *b)
     return err == EEXIST ? EXIT_USAGE : err ? EXIT_INFRA : EXIT_GOOD;
 }
 
+/* A baseline that was asked for must be in the plan. */
+static int check_baseline(struct bench *b)
+{
+    char why[512];
+
+    if (!strcmp(b->args.baseline, "system"))
+        return EXIT_GOOD;
+    for (size_t i = 0; i < b->plan.n; i++)
+        if (!strcmp(b->plan.runs[i].allocator, b->args.baseline))
+            return EXIT_GOOD;
+    snprintf(why, sizeof why,
+             "--baseline = %.200s (want one of the allocators of the plan)",
+             b->args.baseline);
+    return fail(b, why, EXIT_USAGE);
+}
+
 /* Options beside --resume must make the plan that the folder has. */
 static int read_plan(struct bench *b, const char *path)
 {
@@ -89,14 +105,14 @@ static int read_plan(struct bench *b, const char *path)
     if (plan_read(path, &b->plan, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
     if (!b->args.has_spec)
-        return EXIT_GOOD;
+        return check_baseline(b);
     if (plan_expand(&b->args.spec, &wanted, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
     int is_same = plan_equal(&b->plan, &wanted);
 
     plan_free(&wanted);
     if (is_same)
-        return EXIT_GOOD;
+        return check_baseline(b);
     snprintf(why, sizeof why,
              "%.300s is another plan than these options make (leave them out, "
              "or use another --out)",
@@ -117,6 +133,8 @@ static int make_plan(struct bench *b)
         return read_plan(b, path);
     if (plan_expand(&b->args.spec, &b->plan, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
+    if (check_baseline(b))
+        return EXIT_USAGE;
     int err = make_folders(b->folder);
     if (err) {
         snprintf(why, sizeof why, "%.400s: %s", b->folder, strerror(err));

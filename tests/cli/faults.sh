@@ -153,3 +153,28 @@ expect_line "$work/out" 'system'
 expect_line "$work/out" 'crash'
 expect_every_run_once "$work/bench"
 expect_nothing_left "after bench"
+
+# A recorded trace that is damaged inside is an error row; the rest stands.
+expect 0 "$HEAPYARD" record -o "$work/list.hyt" -- "$HEAPYARD" list
+size=$(wc -c <"$work/list.hyt")
+offset=0
+while :; do # the first byte from the middle on that is no longer a good file
+    offset=$((offset + 1))
+    [ $offset -lt 400 ] || fail "no byte of the archive matters"
+    cp "$work/list.hyt" "$work/bad.hyt"
+    printf '\377\377' | dd of="$work/bad.hyt" bs=1 conv=notrunc \
+        seek=$((size / 2 + offset)) 2>/dev/null
+    if ! "$HEAPYARD" trace check "$work/bad.hyt" 2>/dev/null >&2 &&
+        "$HEAPYARD" plan --workload "$work/bad.hyt" >/dev/null 2>&1; then
+        break
+    fi
+done
+mkdir "$work/damaged"
+expect 0 "$HEAPYARD" plan --workload "$work/bad.hyt,churn:objects=10:ops=100" \
+    --runs 1 --meters time --allocators system --out "$work/damaged/plan.tsv"
+expect 1 "$HEAPYARD" run "$work/damaged/plan.tsv" --out "$work/damaged"
+note=$(csv_pick "$work/damaged/samples.csv" note status=error)
+echo "$note" | grep -q 'bad.hyt' || fail "a damaged archive: note: $note"
+[ "$(csv_runs "$work/damaged/samples.csv" status=ok)" -eq 1 ] ||
+    fail "a damaged archive has cost another run"
+expect_every_run_once "$work/damaged"

@@ -170,12 +170,14 @@ static void same(struct machine *m, unsigned thread, const char *what,
                  uint64_t is, uint64_t should)
 {
     if (is != should)
-        fail(m, "thread %u, record %" PRIu64 ": %s = %" PRIu64 " (want %"
-             PRIu64 ")", thread, m->thread[thread].at, what, is, should);
+        fail(m,
+             "thread %u, record %" PRIu64 ": %s = %" PRIu64 " (want %" PRIu64
+             ")",
+             thread, m->thread[thread].at, what, is, should);
 }
 
-static void use_object(struct machine *m, unsigned thread,
-                       const struct want *w, uint64_t block, int alive_after)
+static void use_object(struct machine *m, unsigned thread, const struct want *w,
+                       uint64_t block, int alive_after)
 {
     struct object_fact *o = &m->objects[w->object];
 

@@ -64,8 +64,8 @@ void scratch_close(struct scratch *s)
     must(rmdir(s->dir) == 0, s->dir);
 }
 
-void scratch_write(const struct scratch *s, const char *name,
-                   const void *bytes, size_t n)
+void scratch_write(const struct scratch *s, const char *name, const void *bytes,
+                   size_t n)
 {
     char path[600];
     FILE *file = fopen(scratch_path(s, name, path, sizeof path), "w");

@@ -23,8 +23,8 @@ char *scratch_path(const struct scratch *, const char *name, char *path,
 /* How many files are in it. */
 size_t scratch_count(const struct scratch *);
 /* Write bytes[n] to the file `name`. */
-void scratch_write(const struct scratch *, const char *name,
-                   const void *bytes, size_t n);
+void scratch_write(const struct scratch *, const char *name, const void *bytes,
+                   size_t n);
 /* Read up to size bytes of it; returns how many it has. */
 size_t scratch_read(const struct scratch *, const char *name, void *bytes,
                     size_t size);

@@ -146,9 +146,9 @@ static struct naive count(const struct ops_list *ops)
     return n;
 }
 
-#define SAME(field)                                                           \
-    cr_assert_eq(is->field, should->field, #field ": %llu (want %llu)",       \
-                 (unsigned long long)is->field,                               \
+#define SAME(field)                                                            \
+    cr_assert_eq(is->field, should->field, #field ": %llu (want %llu)",        \
+                 (unsigned long long)is->field,                                \
                  (unsigned long long)should->field)
 
 static void check_totals(const struct trace_totals *is,
@@ -193,8 +193,7 @@ static void check_curve(const struct trace *t, const struct naive *n)
     for (unsigned i = 0; i < t->ncurve; i++)
         cr_assert_eq(t->curve[i], n->live[i * step], "point %u", i);
     for (uint64_t place = 0; place < n->totals.ops; place++)
-        cr_assert_eq(trace_live_at(t, place),
-                     n->live[place / step * step]);
+        cr_assert_eq(trace_live_at(t, place), n->live[place / step * step]);
     cr_assert_eq(trace_live_at(t, UINT64_MAX), t->curve[t->ncurve - 1]);
 }
 
@@ -232,9 +231,8 @@ static void check_play(const struct trace *trace, const struct ops_list *ops,
 
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++)
         cr_assert_eq(interpret(trace, ops, windows[i], seed + i, why), 0,
-                     "stream %llu, window %llu: %s",
-                     (unsigned long long)seed, (unsigned long long)windows[i],
-                     why);
+                     "stream %llu, window %llu: %s", (unsigned long long)seed,
+                     (unsigned long long)windows[i], why);
 }
 
 Test(compile, random_streams_play_as_they_were_fed)
@@ -387,7 +385,10 @@ Test(compile, the_same_stream_gives_the_same_bytes)
 
 /* ---- malformed streams ---- */
 
-#define BIRTH(n, bytes) {.kind = OP_ALLOC, .object = (n), .size = (bytes)}
+#define BIRTH(n, bytes)                                                        \
+    {                                                                          \
+        .kind = OP_ALLOC, .object = (n), .size = (bytes)                       \
+    }
 
 static const struct {
     const char *why; /* exactly */
@@ -406,12 +407,8 @@ static const struct {
      {BIRTH(0, 8), {.kind = OP_TOUCH, .object = UINT64_MAX}},
      2},
     {"operation 0: object is not live", {{.kind = OP_RESIZE, .size = 1}}, 1},
-    {"operation 1: object is not the next one",
-     {BIRTH(0, 8), BIRTH(2, 8)},
-     2},
-    {"operation 1: object is not the next one",
-     {BIRTH(0, 8), BIRTH(0, 8)},
-     2},
+    {"operation 1: object is not the next one", {BIRTH(0, 8), BIRTH(2, 8)}, 2},
+    {"operation 1: object is not the next one", {BIRTH(0, 8), BIRTH(0, 8)}, 2},
     {"operation 0: thread out of range (want 0..1023)",
      {{.kind = OP_ALLOC, .thread = OP_MAX_THREADS}},
      1},
@@ -437,7 +434,9 @@ static const struct {
      {BIRTH(0, 8), {.kind = OP_TOUCH, .size = 9}},
      2},
     {"operation 2: touches more than the block",
-     {BIRTH(0, 8), {.kind = OP_RESIZE, .size = 4}, {.kind = OP_TOUCH, .size = 5}},
+     {BIRTH(0, 8),
+      {.kind = OP_RESIZE, .size = 4},
+      {.kind = OP_TOUCH, .size = 5}},
      3},
     {"operation 1: resizes to nothing (want 1 byte or more)",
      {BIRTH(0, 8), {.kind = OP_RESIZE, .size = 0}},
@@ -467,8 +466,7 @@ static const struct {
 Test(compile, malformed_streams_are_refused_and_leave_no_file)
 {
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
-        struct ops_array source =
-            ops_array(malformed[i].ops, malformed[i].n);
+        struct ops_array source = ops_array(malformed[i].ops, malformed[i].n);
         char why[WHY] = "";
 
         cr_expect_eq(compile(&source.source, "t", why), EBADMSG, "%s",
@@ -523,7 +521,10 @@ static int play_fickle(const struct trace_source *source, struct op_sink *sink)
     return err ? err : *f->turn % 2 ? 0 : f->err;
 }
 
-#define END(n) {.kind = OP_FREE, .object = (n)}
+#define END(n)                                                                 \
+    {                                                                          \
+        .kind = OP_FREE, .object = (n)                                         \
+    }
 
 static const struct {
     const char *what;
@@ -537,18 +538,16 @@ static const struct {
     {"fewer operations", {{BIRTH(0, 8), END(0)}, {BIRTH(0, 8)}}, {2, 1}},
     {"more operations", {{BIRTH(0, 8)}, {BIRTH(0, 8), END(0)}}, {1, 2}},
     {"nothing", {{BIRTH(0, 8)}, {{0}}}, {1, 0}},
-    {"another kind",
-     {{BIRTH(0, 8)}, {{.kind = OP_ZALLOC, .size = 8}}},
-     {1, 1}},
+    {"another kind", {{BIRTH(0, 8)}, {{.kind = OP_ZALLOC, .size = 8}}}, {1, 1}},
     {"another thread",
      {{BIRTH(0, 8)}, {{.kind = OP_ALLOC, .thread = 1, .size = 8}}},
      {1, 1}},
     {"a thread that was not there",
-     {{BIRTH(0, 8), END(0)},
-      {BIRTH(0, 8), {.kind = OP_FREE, .thread = 1000}}},
+     {{BIRTH(0, 8), END(0)}, {BIRTH(0, 8), {.kind = OP_FREE, .thread = 1000}}},
      {2, 2}},
     {"marks instead of births",
-     {{BIRTH(0, 8), BIRTH(1, 8)}, {BIRTH(0, 8), {.kind = OP_MARK, .name = "m"}}},
+     {{BIRTH(0, 8), BIRTH(1, 8)},
+      {BIRTH(0, 8), {.kind = OP_MARK, .name = "m"}}},
      {2, 2}},
     {"another order of the same operations",
      {{BIRTH(0, 8), {.kind = OP_TOUCH, .thread = 1, .size = 2}, END(0)},
@@ -563,12 +562,11 @@ Test(compile, a_source_that_plays_differently_is_refused)
 {
     for (size_t i = 0; i < sizeof fickle / sizeof *fickle; i++) {
         int turn = 0;
-        struct fickle f = {.source = {play_fickle},
-                           .plays = {ops_array(fickle[i].ops[0],
-                                               fickle[i].n[0]),
-                                     ops_array(fickle[i].ops[1],
-                                               fickle[i].n[1])},
-                           .turn = &turn};
+        struct fickle f = {
+            .source = {play_fickle},
+            .plays = {ops_array(fickle[i].ops[0], fickle[i].n[0]),
+                      ops_array(fickle[i].ops[1], fickle[i].n[1])},
+            .turn = &turn};
         char why[WHY] = "";
 
         cr_expect_eq(compile(&f.source, "t", why), EBADMSG, "%s",

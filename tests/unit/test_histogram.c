@@ -73,8 +73,8 @@ static int compare(const void *a, const void *b)
 Test(histogram, quantiles_are_those_of_the_sorted_values)
 {
     /* Exact in binary, but the last: 1999.8 rounds up to the 2000th. */
-    static const double shares[] = {0,    0.0625, 0.25,      0.5,
-                                    0.75, 0.9375, 0.9990234, 0.9999, 1};
+    static const double shares[] = {0,      0.0625,    0.25,   0.5, 0.75,
+                                    0.9375, 0.9990234, 0.9999, 1};
     static uint64_t values[VALUES];
     struct random random;
 

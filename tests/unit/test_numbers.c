@@ -53,29 +53,14 @@ static const struct {
     int err;
     double value;
 } reals[] = {
-    {"0", 0, 0},
-    {"1.5", 0, 1.5},
-    {".5", 0, 0.5},
-    {"2.", 0, 2},
-    {"1e2", 0, 100},
-    {"1e+2", 0, 100},
-    {"25E-1", 0, 2.5},
-    {"100", 0, 100},
-    {"100.0001", ERANGE, 0},
-    {"1e999", ERANGE, 0},
-    {"", EINVAL, 0},
-    {".", EINVAL, 0},
-    {".e1", EINVAL, 0},
-    {"1e", EINVAL, 0},
-    {"1,5", EINVAL, 0},
-    {" 1", EINVAL, 0},
-    {"1 ", EINVAL, 0},
-    {"+1", EINVAL, 0},
-    {"-1", EINVAL, 0},
-    {"nan", EINVAL, 0},
-    {"inf", EINVAL, 0},
-    {"0x10", EINVAL, 0},
-    {"0X1p3", EINVAL, 0},
+    {"0", 0, 0},          {"1.5", 0, 1.5},      {".5", 0, 0.5},
+    {"2.", 0, 2},         {"1e2", 0, 100},      {"1e+2", 0, 100},
+    {"25E-1", 0, 2.5},    {"100", 0, 100},      {"100.0001", ERANGE, 0},
+    {"1e999", ERANGE, 0}, {"", EINVAL, 0},      {".", EINVAL, 0},
+    {".e1", EINVAL, 0},   {"1e", EINVAL, 0},    {"1,5", EINVAL, 0},
+    {" 1", EINVAL, 0},    {"1 ", EINVAL, 0},    {"+1", EINVAL, 0},
+    {"-1", EINVAL, 0},    {"nan", EINVAL, 0},   {"inf", EINVAL, 0},
+    {"0x10", EINVAL, 0},  {"0X1p3", EINVAL, 0},
 };
 
 Test(numbers, real_numbers_from_0_to_100)

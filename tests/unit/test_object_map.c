@@ -28,8 +28,7 @@ TestSuite(object_map, .init = open_map, .fini = close_map);
 /* Numbers that stand in runs, far apart, and at the end of the range. */
 static uint64_t spread(uint64_t i)
 {
-    static const uint64_t starts[] = {0, UINT64_C(1) << 20,
-                                      UINT64_C(1) << 32,
+    static const uint64_t starts[] = {0, UINT64_C(1) << 20, UINT64_C(1) << 32,
                                       UINT64_MAX - NUMBERS};
 
     return starts[i % 4] + i / 4;

@@ -98,8 +98,7 @@ static size_t check_block(const struct plan *plan, uint32_t block)
                     const char *meter = spec.meters.item[m];
                     size_t due = block <= blocks_of(meter);
 
-                    cr_assert_eq(count_arm(plan, block,
-                                           spec.workloads.item[w],
+                    cr_assert_eq(count_arm(plan, block, spec.workloads.item[w],
                                            spec.threads[t],
                                            spec.allocators.item[a], meter),
                                  due, "block %u, %s", block, meter);
@@ -343,11 +342,11 @@ Test(plan, plans_that_differ_are_not_equal)
     struct plan a = {&same, 1}, b = {&other, 1};
 
     cr_assert(plan_equal(&a, &b));
-#define DIFFERS(change, undo)                                                 \
-    do {                                                                      \
-        change;                                                               \
-        cr_expect_not(plan_equal(&a, &b), #change);                           \
-        undo;                                                                 \
+#define DIFFERS(change, undo)                                                  \
+    do {                                                                       \
+        change;                                                                \
+        cr_expect_not(plan_equal(&a, &b), #change);                            \
+        undo;                                                                  \
     } while (0)
     DIFFERS(other.run++, other.run--);
     DIFFERS(other.block++, other.block--);
@@ -377,8 +376,8 @@ Test(plan, a_full_disk_is_an_errno)
 
 /* ---- bad files ---- */
 
-#define HEADER                                                                \
-    "run\tblock\tworkload\tthreads\tscale\tseed\tallocator\tmeter\ttouch\t"     \
+#define HEADER                                                                 \
+    "run\tblock\tworkload\tthreads\tscale\tseed\tallocator\tmeter\ttouch\t"    \
     "window\ttimeout_s"
 #define RUN(run) run "\t1\tchurn\t1\t1\t1\tsystem\ttime\tpage\t2000\t60"
 

@@ -65,8 +65,8 @@ struct replay_case {
     int workers_only;
     uint64_t aligns; /* sum over all births, bytes: for inspect_books */
     /* Called after the replay, before its end; or NULL. */
-    void (*inspect)(const struct replay_case *, struct replay *,
-                    struct heap *, int fd);
+    void (*inspect)(const struct replay_case *, struct replay *, struct heap *,
+                    int fd);
 };
 
 static struct shared_page page;
@@ -134,8 +134,7 @@ static int play_on(const struct replay_case *c, struct heap *heap, int fd)
 
 static void play_case(const struct replay_case *c, int fd)
 {
-    struct heap_config config = {c->trace->threads,
-                                 c->trace->totals.max_size};
+    struct heap_config config = {c->trace->threads, c->trace->totals.max_size};
     struct heap *heap;
 
     if (c->allocator->open(&config, &heap)) {
@@ -230,7 +229,7 @@ struct token {
 
 struct heap {
     _Atomic uint64_t births, deaths, resizes, live, peak, faults, entered;
-    _Atomic uint64_t aligns; /* sum over all births, bytes */
+    _Atomic uint64_t aligns;   /* sum over all births, bytes */
     _Atomic uint64_t stall_at; /* the next death that waits */
     /* of the faulty ones, below */
     const struct fault *fault;
@@ -331,8 +330,7 @@ static void expect(int fd, const char *what, uint64_t is, uint64_t should)
                 (unsigned long long)should);
 }
 
-static void inspect_left(const struct replay_case *c, struct replay *r,
-                         int fd)
+static void inspect_left(const struct replay_case *c, struct replay *r, int fd)
 {
     const struct trace *t = c->trace;
 
@@ -420,8 +418,9 @@ static void inspect_latency(const struct replay_case *c, struct replay *r,
     (void)h;
     for (unsigned i = 0; i < replay_threads(r); i++)
         for (unsigned k = 0; k < LATENCY_KINDS; k++)
-            count[k] +=
-                ((const struct latency_state *)replay_own(r, i))->ticks[k].count;
+            count[k] += ((const struct latency_state *)replay_own(r, i))
+                            ->ticks[k]
+                            .count;
     expect(fd, "births", count[LATENCY_MALLOC] + count[LATENCY_CALLOC],
            t->allocs);
     expect(fd, "zeroed births", count[LATENCY_CALLOC] > 0, 1);
@@ -662,15 +661,15 @@ static const struct allocator faulty_allocator = {
 /* Records: 0 and 1 are an EV_SYNC; a mark of the peak stands behind the
  * aligned birth. */
 static const struct op errand[] = {
-    {.kind = OP_ALLOC, .object = 0, .size = 100},                  /* 2 */
-    {.kind = OP_ALLOC, .object = 1, .size = 100},                  /* 3 */
-    {.kind = OP_ZALLOC, .object = 2, .size = 100},                 /* 4 */
-    {.kind = OP_TOUCH, .object = 0, .size = 1},                    /* 5 */
-    {.kind = OP_RESIZE, .object = 1, .size = 200},                 /* 6 */
-    {.kind = OP_ALLOC, .object = 3, .size = 64, .align_log2 = 6},  /* 9 */
-    {.kind = OP_FREE, .object = 0},                                /* 12 */
-    {.kind = OP_FREE, .object = 2},                                /* 13 */
-    {.kind = OP_FREE, .object = 3},                                /* 14 */
+    {.kind = OP_ALLOC, .object = 0, .size = 100},                 /* 2 */
+    {.kind = OP_ALLOC, .object = 1, .size = 100},                 /* 3 */
+    {.kind = OP_ZALLOC, .object = 2, .size = 100},                /* 4 */
+    {.kind = OP_TOUCH, .object = 0, .size = 1},                   /* 5 */
+    {.kind = OP_RESIZE, .object = 1, .size = 200},                /* 6 */
+    {.kind = OP_ALLOC, .object = 3, .size = 64, .align_log2 = 6}, /* 9 */
+    {.kind = OP_FREE, .object = 0},                               /* 12 */
+    {.kind = OP_FREE, .object = 2},                               /* 13 */
+    {.kind = OP_FREE, .object = 3},                               /* 14 */
 };
 
 static const struct fault faults[] = {
@@ -763,8 +762,8 @@ static void check_fault(const struct trace *trace, const struct fault *f,
 
     memset(&books, 0, sizeof books);
     books.fault = f;
-    cr_expect_eq(run_forked(play_case_and_say, &c, said, sizeof said), 0,
-                 "%s", f->name);
+    cr_expect_eq(run_forked(play_case_and_say, &c, said, sizeof said), 0, "%s",
+                 f->name);
     check_said(f, said);
 }
 
@@ -878,8 +877,9 @@ Test(replay, a_thread_that_cannot_enter_is_reported)
     opener = pthread_self();
     closed.enter = refuse_workers;
     cr_assert_eq(run_forked(play_case_and_say, &c, said, sizeof said), 0);
-    cr_assert_str_eq(said, "!error\tthread 1, record 0: thread cannot enter the "
-                           "heap\n");
+    cr_assert_str_eq(said,
+                     "!error\tthread 1, record 0: thread cannot enter the "
+                     "heap\n");
     trace_unmap(trace);
     source = ops_array(ops, 1);
     c.trace = trace = compiled(&source.source);
@@ -906,11 +906,9 @@ static const struct {
     enum touch touch;
     size_t of_0, of_1, of_10000; /* bytes written */
 } policies[] = {
-    {"none", TOUCH_NONE, 0, 0, 0},
-    {"byte", TOUCH_BYTE, 0, 1, 1},
+    {"none", TOUCH_NONE, 0, 0, 0},   {"byte", TOUCH_BYTE, 0, 1, 1},
     {"page", TOUCH_PAGE, 0, 1, 4}, /* 0, 4096, 8192, 9999 */
-    {"line", TOUCH_LINE, 0, 1, 158},
-    {"full", TOUCH_FULL, 0, 1, 10000},
+    {"line", TOUCH_LINE, 0, 1, 158}, {"full", TOUCH_FULL, 0, 1, 10000},
 };
 
 Test(replay, policies_write_what_they_say)
@@ -966,10 +964,8 @@ Test(replay, births_growth_and_touches_are_written)
     };
     static const char *const said_by[TOUCH_KINDS] = {
         [TOUCH_NONE] = "0 0 done\n", /* the block, and what it grew into */
-        [TOUCH_BYTE] = "1 2 done\n",
-        [TOUCH_PAGE] = "2 4 done\n",
-        [TOUCH_LINE] = "3 6 done\n",
-        [TOUCH_FULL] = "100 200 done\n",
+        [TOUCH_BYTE] = "1 2 done\n", [TOUCH_PAGE] = "2 4 done\n",
+        [TOUCH_LINE] = "3 6 done\n", [TOUCH_FULL] = "100 200 done\n",
     };
     static const struct fault none = {.name = "none"};
     struct ops_array source = ops_array(ops, 2);

@@ -167,10 +167,10 @@ static void check_figures(const char *const metrics[], const double values[],
 Test(sampler, figures_are_those_of_the_trapezoids)
 {
     static const char *const metrics[] = {
-        "rss_peak", "frag_peak", "frag_at_peak_rss", "rss_mean",
+        "rss_peak",     "frag_peak", "frag_at_peak_rss", "rss_mean",
         "rss_integral", "live_mean", "frag_mean"};
-    static const double values[] = {
-        200, 200.0 / 160, 200.0 / 100, 550.0 / 3, 550, 225.0 / 3, 550.0 / 225};
+    static const double values[] = {200, 200.0 / 160, 200.0 / 100, 550.0 / 3,
+                                    550, 225.0 / 3,   550.0 / 225};
 
     add_point(0, 100, 50);
     add_point(1, 200, 100);
@@ -244,8 +244,8 @@ Test(sampler, nothing_is_divided_by_0)
 
 Test(sampler, a_curve_has_at_most_160_points)
 {
-    static const unsigned counts[] = {3,   159, 160, 161, 320,
-                                      321, 1000, SAMPLER_POINTS};
+    static const unsigned counts[] = {3,   159, 160,  161,
+                                      320, 321, 1000, SAMPLER_POINTS};
 
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         size_t points = 0;
@@ -257,9 +257,8 @@ Test(sampler, a_curve_has_at_most_160_points)
         for (size_t k = 0; k < outcome.n; k++)
             points += !strcmp(outcome.values[k].metric, "rss");
         cr_assert(points <= SAMPLER_CURVE &&
-                      2 * points >= (counts[i] < SAMPLER_CURVE
-                                         ? 2 * counts[i]
-                                         : SAMPLER_CURVE),
+                      2 * points >= (counts[i] < SAMPLER_CURVE ? 2 * counts[i]
+                                                               : SAMPLER_CURVE),
                   "%u samples, %zu points", counts[i], points);
         outcome_free(&outcome);
         memset(&outcome, 0, sizeof outcome);

@@ -110,7 +110,7 @@ Test(spec, good_values_are_taken)
 #define METERS  "(want time, memory, leak, latency, check, each at most once)"
 #define TOUCHES "(want none, byte, page, line, full)"
 #define WINDOW  "(want 0, or 512..4294967295 operations)"
-#define KEYS                                                                  \
+#define KEYS                                                                   \
     "(want one of: workload, allocators, threads, meters, runs, memory-runs, " \
     "seed, scale, touch, window, timeout)"
 
@@ -207,8 +207,7 @@ Test(spec, every_key_has_a_setter_a_value_and_help)
     for (size_t i = 0; spec_keys[i].name; i++) {
         cr_expect_eq(spec_set(&spec, spec_keys[i].name, "\x01", why, WHY),
                      EINVAL);
-        cr_expect_eq(strncmp(why, spec_keys[i].name,
-                             strlen(spec_keys[i].name)),
+        cr_expect_eq(strncmp(why, spec_keys[i].name, strlen(spec_keys[i].name)),
                      0, "%s", why);
         cr_expect(spec_keys[i].argument && spec_keys[i].help);
     }
@@ -258,10 +257,10 @@ static const struct {
     {"runs", ":1: \"runs\" (want key = value)"},
     {"runs = 7\n= 8\n", ":2: no key is called \"\" " KEYS},
     {"runs = # 7\n", ":1: runs =  (want 1..1000)"},
-    {"runs = 7\n\n\nseed = x\n",
-     ":4: seed = x (want 0..18446744073709551615)"},
+    {"runs = 7\n\n\nseed = x\n", ":4: seed = x (want 0..18446744073709551615)"},
     {"runs = 7 = 7\n", ":1: runs = 7 = 7 (want 1..1000)"},
-    {"\xef\xbb\xbfruns = 7\n", ":1: no key is called \"\xef\xbb\xbfruns\" " KEYS},
+    {"\xef\xbb\xbfruns = 7\n",
+     ":1: no key is called \"\xef\xbb\xbfruns\" " KEYS},
     {"runs = 7\rruns = 8\n", ":1: runs = 7\rruns = 8 (want 1..1000)"},
     {"1234567890123456789012345678901234567890cut\n",
      ":1: \"1234567890123456789012345678901234567890\" (want key = value)"},

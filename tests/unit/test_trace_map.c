@@ -102,8 +102,8 @@ Test(trace_map, every_truncation_is_refused)
 
     load_small();
     for (size_t whole = bytes; bytes-- > 0;) {
-        cr_assert_eq(map_image(&trace, why), EBADMSG, "%zu of %zu bytes",
-                     bytes, whole);
+        cr_assert_eq(map_image(&trace, why), EBADMSG, "%zu of %zu bytes", bytes,
+                     whole);
         cr_assert_eq(strncmp(why, path, strlen(path)), 0, "%s", why);
     }
 }
