@@ -21,9 +21,9 @@ struct trace_request {
     double scale;
 };
 
-/* Whether the name is that of a workload that can be made here; sets
- * *recorded to 1 for a file and *fixed_threads to 1 if `threads` would be
- * ignored.  Returns 0, or EINVAL/ENOENT and why. */
+/* Whether the name is that of a workload that can be made here.  *recorded
+ * is 1 for a file: its threads are those it was recorded with.  Returns 0, or
+ * EINVAL or ENOENT and why. */
 int prepare_check(const char *workload, unsigned threads, int *recorded,
                   char *why, size_t why_size);
 

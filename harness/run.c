@@ -9,6 +9,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* flock */
+
 #include "run.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +42,7 @@ struct prepared {
 
 struct session {
     const struct run_config *config;
+    int folder_fd; /* holds the lock, or -1 */
     struct run_counts *counts;
     char id[SESSION_MAX];
     char samples[PATH_ROOM];
@@ -379,18 +383,42 @@ static int open_session(struct session *s)
     return err ? fail(s, err, environment) : 0;
 }
 
+/* Two runners would write every run twice.  Where a file system has no locks
+ * the user has to take care. */
+static int lock_folder(struct session *s)
+{
+    s->folder_fd = open(s->config->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (s->folder_fd < 0)
+        return fail(s, errno, s->config->folder);
+    if (!flock(s->folder_fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
+        return 0;
+    snprintf(s->why, s->why_size, "%.300s: another heapyard is at work here",
+             s->config->folder);
+    return EBUSY;
+}
+
+static int run_locked(struct session *s)
+{
+    int err = open_session(s);
+
+    if (!err)
+        err = run_all(s);
+    drop_traces(s);
+    free(s->is_done);
+    return err;
+}
+
 int run_plan(const struct run_config *config, struct run_counts *counts,
              char *why, size_t why_size)
 {
     struct session s = {
         .config = config, .counts = counts, .why = why, .why_size = why_size};
-    int err;
 
     *counts = (struct run_counts){0};
-    err = open_session(&s);
+    int err = lock_folder(&s);
     if (!err)
-        err = run_all(&s);
-    drop_traces(&s);
-    free(s.is_done);
+        err = run_locked(&s);
+    if (s.folder_fd >= 0)
+        close(s.folder_fd); /* unlocks */
     return err;
 }

@@ -143,6 +143,11 @@ static int apply_use(struct ledger *l, const struct op *op, struct live *before)
                       "touches %" PRIu64 " bytes of object %" PRIu64
                       " (want at most %" PRIu64 ")",
                       op->size, op->object, o->size);
+    if (op->kind == OP_RESIZE && !op->size)
+        return refuse(l,
+                      "resizes object %" PRIu64 " to 0 bytes (want 1 or "
+                      "more)",
+                      op->object);
     err = op->kind == OP_RESIZE ? check_size(l, op->size, o->size) : 0;
     if (err)
         return err;

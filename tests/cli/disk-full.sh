@@ -84,6 +84,7 @@ expect_line "$work/err" "$work/file/below: Not a directory"
 
 small=$work/small
 mkdir "$small"
+# shellcheck disable=SC2016 # for the inner shell
 own_mounts='mount -t tmpfs -o size=64k heapyard "$1" && shift && exec "$@"'
 if unshare -m true 2>/dev/null && [ "$(id -u)" -eq 0 ]; then
     space="unshare -m"
@@ -122,6 +123,7 @@ echo $? >"$out/third.code"
 [ ! -e full/plan.tsv ] || echo "half a plan was left" >>"$out/third.err"
 END
 mkdir "$work/outside"
+# shellcheck disable=SC2086 # words of a command
 expect 0 $space sh -c "$own_mounts" sh "$small" \
     sh "$work/in-tmpfs" "$HEAPYARD" "$small" $workload "$work/outside"
 cd "$work/outside"

@@ -18,7 +18,7 @@ start_bench()
     shift
     "$HEAPYARD" bench --workload $workload --allocators null,system,arena \
         --meters time,memory --runs 6 --memory-runs 4 --out "$folder" "$@" \
-        >"$work/out" 2>"$work/err" </dev/null &
+        >"$work/bench.out" 2>"$work/bench.err" </dev/null &
     bench=$!
 }
 
@@ -44,7 +44,7 @@ end_of_bench()
 {
     code=0
     wait "$bench" || code=$?
-    [ $code -eq "$1" ] || fail "exit code $code (want $1): $(cat "$work/err")"
+    [ $code -eq "$1" ] || fail "exit code $code (want $1): $(cat "$work/bench.err")"
 }
 
 # expect_part FOLDER: some runs, not all, each whole.
@@ -72,14 +72,18 @@ expect_all()
 for signal in INT TERM HUP; do
     start_bench $signal
     wait_for 10 "the first rows" has_lines "$folder/samples.csv" 20
+    if [ $signal = INT ]; then # nobody else may write there meanwhile
+        expect 3 "$HEAPYARD" bench --resume --out "$folder"
+        expect_line "$work/err" "$folder: another heapyard is at work here"
+    fi
     kill -$signal $bench
     end_of_bench 130
     expect_nothing_left "after SIG$signal"
     expect_part "$folder"
-    expect_line "$work/err" \
+    expect_line "$work/bench.err" \
         "^heapyard bench: stopped; the rows of $done_runs of $runs runs are in $folder/samples.csv\$"
-    command=$(sed -n 's/^heapyard bench: go on with: heapyard //p' "$work/err")
-    [ -n "$command" ] || fail "no command to go on with: $(cat "$work/err")"
+    command=$(sed -n 's/^heapyard bench: go on with: heapyard //p' "$work/bench.err")
+    [ -n "$command" ] || fail "no command to go on with: $(cat "$work/bench.err")"
     # shellcheck disable=SC2086 # a command line, as a user would paste it
     expect 0 "$HEAPYARD" $command
     expect_all "$folder"
@@ -93,7 +97,7 @@ cmp "$work/before.csv" "$folder/samples.csv" || fail "rows after the last run"
 # Under nohup a hang-up does not stop it.
 (trap '' HUP && exec "$HEAPYARD" bench --workload $workload --meters time \
     --allocators null,system --runs 8 --out "$work/nohup" \
-    >"$work/out" 2>"$work/err" </dev/null) &
+    >"$work/out" 2>"$work/bench.err" </dev/null) &
 bench=$!
 wait_for 10 "the first rows" has_lines "$work/nohup/samples.csv" 9
 kill -HUP $bench
@@ -103,13 +107,13 @@ expect_every_run_once "$work/nohup"
 # `heapyard run` names its own command.
 expect 0 "$HEAPYARD" plan --workload $workload --allocators system --runs 60 \
     --meters time --out "$work/alone.tsv"
-"$HEAPYARD" run "$work/alone.tsv" --out "$work/alone" 2>"$work/err" &
+"$HEAPYARD" run "$work/alone.tsv" --out "$work/alone" 2>"$work/bench.err" &
 bench=$!
 wait_for 10 "the first rows" has_lines "$work/alone/samples.csv" 20
 kill -INT $bench
 end_of_bench 130
-command=$(sed -n 's/^heapyard run: go on with: heapyard //p' "$work/err")
-[ -n "$command" ] || fail "no command to go on with: $(cat "$work/err")"
+command=$(sed -n 's/^heapyard run: go on with: heapyard //p' "$work/bench.err")
+[ -n "$command" ] || fail "no command to go on with: $(cat "$work/bench.err")"
 # shellcheck disable=SC2086
 expect 0 "$HEAPYARD" $command
 cp "$work/alone.tsv" "$work/alone/plan.tsv"
@@ -139,7 +143,7 @@ if [ -r "$HEAPYARD_FAULTY/libfaulty-hang.so" ] &&
     for fault in hang hang-loading hang-leaving; do
         "$HEAPYARD" bench --workload server-sim:heap=1m --scale 0.01 \
             --allocators "$HEAPYARD_FAULTY/libfaulty-$fault.so" --meters time \
-            --runs 1 --timeout 300 --out "$work/$fault" 2>"$work/err" &
+            --runs 1 --timeout 300 --out "$work/$fault" 2>"$work/bench.err" &
         bench=$!
         hangs()
         {

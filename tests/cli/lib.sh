@@ -11,6 +11,7 @@ set -eu
 HEAPYARD_SOURCE=${HEAPYARD_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 HEAPYARD=${HEAPYARD:-$HEAPYARD_SOURCE/build/release/heapyard}
 HEAPYARD_FAULTY=${HEAPYARD_FAULTY:-$(dirname "$HEAPYARD")/tests/faulty}
+# shellcheck disable=SC2034 # for those who source this
 tab=$(printf '\t')
 
 fail()
@@ -30,6 +31,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/heapyard-test.XXXXXX")
 HEAPYARD_MARK=$work
 export HEAPYARD_MARK
 unset LD_PRELOAD || :
+# shellcheck disable=SC3045 # dash, bash and busybox have it
 ulimit -c 0 # crashes are wanted here, their cores are not
 
 clean_up()
@@ -46,6 +48,7 @@ trap 'exit 130' INT TERM
 # them must not carry the mark itself.
 left_running()
 {
+    # shellcheck disable=SC2016 # for the inner shell
     env -u HEAPYARD_MARK sh -c 'grep -lsaF "HEAPYARD_MARK=$1" \
         /proc/[0-9]*/environ | tr -dc "0-9\n"' sh "$work" || :
 }

@@ -14,7 +14,7 @@ count=$HEAPYARD_FAULTY/libfaulty-count.so
 # 1000 blocks to fill the table, then 10000 replacements.
 churn=churn:objects=1000:ops=20000
 churn_allocations=11000
-server=server-sim:heap=1m
+server="server-sim:heap=1m"
 
 # What the leak meter may add: its question to the C library how much it has
 # handed out looks up symbols, and one that is missing costs a few calls.

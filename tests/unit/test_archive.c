@@ -173,7 +173,7 @@ static void put_use(struct stream *s, enum op_kind kind)
     if (kind == OP_TOUCH)
         op.size = next_random(&s->random) % (s->size[i] + 1);
     if (kind == OP_RESIZE)
-        op.size = s->size[i] = random_size(&s->random, 20);
+        op.size = s->size[i] = 1 + random_size(&s->random, 20);
     if (kind == OP_FREE) {
         s->live[i] = s->live[--s->nlive];
         s->size[i] = s->size[s->nlive];

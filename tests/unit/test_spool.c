@@ -173,6 +173,19 @@ Test(spool, one_thread_is_played_in_the_order_of_its_records)
     cr_expect_eq(c.dropped_bytes, 0);
 }
 
+/* Some allocators answer realloc(p, 0) with a block; a trace cannot say that.
+ * Expected: a free and a birth.  Buggy: a resize to 0, refused by compile. */
+Test(spool, a_resize_to_nothing_is_a_free_and_a_birth)
+{
+    begin_image();
+    CHUNK(0, 0, ALLOC(1, 100), RESIZE(1, 0), TO(3), FREE(3));
+    struct spool_counts c = expect("0+0:100 0-0 0+1:0 0-1 ");
+
+    cr_expect_eq(c.allocs, 2);
+    cr_expect_eq(c.resizes, 0);
+    cr_expect_eq(c.left_blocks, 0);
+}
+
 Test(spool, wide_records_carry_any_address_size_and_alignment)
 {
     begin_image();
