@@ -230,8 +230,7 @@ static int copy_schema(const struct bench *b, const char *name)
     if (out && fclose(out) && !err)
         err = errno;
     if (err)
-        fprintf(stderr, "%s: %s: %s\n", b->verb, in ? to : from,
-                strerror(err));
+        fprintf(stderr, "%s: %s: %s\n", b->verb, in ? to : from, strerror(err));
     return err;
 }
 
@@ -276,8 +275,10 @@ int cmd_bench(int argc, char **argv)
 
     spec_args_parse(argc, argv, doc, 1, &b.args);
     int code = make_plan(&b);
-    if (code)
+    if (code) {
+        plan_free(&b.plan);
         return code;
+    }
     path_in(&b, "samples.csv", b.samples);
     struct run_config config = {.plan = &b.plan,
                                 .folder = b.folder,

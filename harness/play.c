@@ -23,7 +23,7 @@
 
 #include "ticks.h"
 
-enum { PAGE_STEP = 4096, LINE_STEP = 64, SPINS = 200 };
+enum { PAGE_STEP = 4096, LINE_STEP = 64, SPINS = 16 };
 
 /* What a mailbox holds when it carries no pointer: SIGNAL. */
 static char token;

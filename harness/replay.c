@@ -13,11 +13,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "ticks.h"
 
-enum { STACK_BYTES = 256 * 1024 };
+enum {
+    SETTLE_NS = 5000000 /* a tick of the kernel and more */
+};
 
 struct seat {
     struct player player;
@@ -36,7 +39,8 @@ struct replay {
     size_t mailboxes_bytes;
     char *own;
     size_t own_bytes;
-    pthread_barrier_t ready, gate, end;
+    pthread_barrier_t ready, end;
+    _Atomic int is_open; /* the gate */
     unsigned threads;
     int enter_error;
     struct seat seat[]; /* [threads] */
@@ -65,6 +69,22 @@ static void leave(const struct replay_config *c)
         c->allocator->leave(c->heap);
 }
 
+/* Threads wait awake, so that the kernel has spread them over the CPUs before
+ * the clock starts; asleep, they would all be woken on one. */
+static void await_gate(struct replay *r)
+{
+    while (!atomic_load_explicit(&r->is_open, memory_order_acquire))
+        sched_yield();
+}
+
+static void settle(const struct replay *r)
+{
+    uint64_t end = clock_wall_ns() + (r->threads > 1 ? SETTLE_NS : 0);
+
+    while (clock_wall_ns() < end)
+        sched_yield();
+}
+
 /* What an allocator sets up at a thread's first call (glibc: an arena) is
  * there for good, and must not count as held by the trace. */
 static void first_use(const struct replay_config *c)
@@ -85,7 +105,7 @@ static void *seat_main(void *arg)
     if (c->workers_only)
         first_use(c);
     pthread_barrier_wait(&s->replay->ready);
-    pthread_barrier_wait(&s->replay->gate);
+    await_gate(s->replay);
     play_seat(s);
     leave(c);
     pthread_barrier_wait(&s->replay->end);
@@ -142,7 +162,7 @@ static int start_thread(struct seat *s)
 
     if (err)
         return err;
-    err = pthread_attr_setstacksize(&attr, STACK_BYTES);
+    err = pthread_attr_setstacksize(&attr, REPLAY_STACK);
     if (!err)
         err = pthread_create(&s->thread, &attr, seat_main, s);
     pthread_attr_destroy(&attr);
@@ -155,8 +175,6 @@ static int start_threads(struct replay *r)
     unsigned players = r->threads + 1 - first;
     int err = pthread_barrier_init(&r->ready, NULL, players);
 
-    if (!err)
-        err = pthread_barrier_init(&r->gate, NULL, players);
     if (!err)
         err = pthread_barrier_init(&r->end, NULL, players);
     r->seat[0].is_main = first == 1;
@@ -230,8 +248,9 @@ void replay_run(struct replay *r, void (*start)(void *meter),
     struct seat *main_seat = r->seat[0].is_main ? &r->seat[0] : NULL;
 
     atomic_store(&r->config.page->state, SHARED_RUNNING);
+    settle(r);
     start(r->config.meter);
-    pthread_barrier_wait(&r->gate);
+    atomic_store(&r->is_open, 1);
     if (main_seat) {
         play_seat(main_seat);
         leave(&r->config);
@@ -289,7 +308,6 @@ void replay_close(struct replay *r)
     if (r->own)
         os_pages_unmap(&r->account, r->own, r->own_bytes);
     pthread_barrier_destroy(&r->ready);
-    pthread_barrier_destroy(&r->gate);
     pthread_barrier_destroy(&r->end);
     os_pages_unmap(NULL, r, bytes);
 }

@@ -13,7 +13,7 @@
 enum {
     SAMPLER_TICK_MS = 1,
     SAMPLER_POINTS = 4096, /* kept; when full every other one is dropped */
-    SAMPLER_CURVE = 160    /* points of a curve in samples.csv, at most */
+    SAMPLER_CURVE = 80     /* points of a curve in samples.csv, at most */
 };
 
 struct sampler_point {

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
+#include <pthread.h>
 
 #include "meter.h"
 
@@ -37,13 +38,39 @@ static void leak_stop(void *arg)
     (void)arg; /* looked at in report, when all threads have ended */
 }
 
-static void free_left(struct run_context *run)
+static void *free_all_left(void *arg)
 {
+    struct run_context *run = arg;
     const struct trace *t = run->trace;
 
+    if (run->allocator->enter && run->allocator->enter(run->heap))
+        return NULL;
     for (uint64_t i = 0; i < t->totals.left_blocks; i++)
         run->allocator->dealloc(run->heap, replay_left(run->replay, i),
                                 t->left[i].size);
+    if (run->allocator->leave)
+        run->allocator->leave(run->heap);
+    return NULL;
+}
+
+/* In a thread that ends, so that its cache goes back too.  The thread takes
+ * the stack, and with it what malloc gave for it, of one that has ended.
+ * Returns 0 or an errno. */
+static int free_left(struct run_context *run)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    int err = pthread_attr_init(&attr);
+
+    if (err)
+        return err;
+    err = pthread_attr_setstacksize(&attr, REPLAY_STACK);
+    if (!err)
+        err = pthread_create(&thread, &attr, free_all_left, run);
+    if (!err)
+        err = pthread_join(thread, NULL);
+    pthread_attr_destroy(&attr);
+    return err;
 }
 
 static double beyond(size_t after, size_t before)
@@ -59,8 +86,7 @@ static void leak_report(struct run_context *run)
 
     emit_value(run, "left_blocks", "", "1", (double)t->left_blocks);
     emit_value(run, "left_bytes", "", "bytes", (double)t->left_bytes);
-    free_left(run);
-    if (s->error || look(run, &after)) {
+    if (free_left(run) || s->error || look(run, &after)) {
         emit_note(run, "%s cannot say how much it has handed out",
                   run->allocator->name);
         return;

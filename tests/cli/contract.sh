@@ -44,6 +44,9 @@ foreign=$(awk '$1 ~ /^(jemalloc|mimalloc|tcmalloc|tbbmalloc)$/ &&
 [ "$(echo "$own" | wc -l)" -ge 3 ] || fail "own backends: $own"
 if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
     foreign= # cannot be preloaded into a sanitized program
+    # traces leave blocks, as the programs did
+    ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
+    export ASAN_OPTIONS
 fi
 allocators=$(echo "$own" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 

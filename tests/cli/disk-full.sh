@@ -126,7 +126,7 @@ mkdir "$work/outside"
 # shellcheck disable=SC2086 # words of a command
 expect 0 $space sh -c "$own_mounts" sh "$small" \
     sh "$work/in-tmpfs" "$HEAPYARD" "$small" $workload "$work/outside"
-cd "$work/outside"
+cd "$work/outside" || exit
 [ "$(cat first.code)" -eq 3 ] ||
     fail "tmpfs: exit code $(cat first.code) (want 3): $(cat first.err)"
 mkdir first

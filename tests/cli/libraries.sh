@@ -90,7 +90,7 @@ set --
 while IFS='|' read -r library _; do
     set -- "$@" --allocator "$library"
 done <"$work/want"
-cd "$libs" # a file here must not be taken for a name
+cd "$libs" || exit # a file here must not be taken for a name
 cp "$libs/text.so" nosuchmalloc
 expect 0 "$HEAPYARD" plan --workload churn:objects=100:ops=1000 --runs 1 \
     --meters time --allocators system "$@" --out "$work/plan.tsv"

@@ -10,6 +10,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
+need_plain_program # its commands preload libraries
 need make
 need tar
 

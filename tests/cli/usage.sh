@@ -7,7 +7,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
-cd "$work"
+cd "$work" || exit
 
 verbs="bench list plan run stat report record trace replay"
 
