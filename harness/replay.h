@@ -10,7 +10,7 @@
 
 enum {
     REPLAY_STACK = 256 * 1024, /* bytes, of every thread of a replay */
-    REPLAY_WINDOW = 2000,      /* operations; facts in harness/README.md */
+    REPLAY_WINDOW = 2000,      /* operations; README.md, "What it costs" */
     /* A thread's place may be 255 operations old while it waits for a mailbox;
      * with a smaller window the one it waits for may in turn wait for it. */
     REPLAY_WINDOW_MIN = 2 * TRACE_SYNC_SPACING
