@@ -59,6 +59,8 @@ static void fill(void)
     char *slash = strrchr(dir, '/');
     if (slash)
         *slash = 0;
+    if (access(places.program, X_OK)) /* a folder on the way is closed to us */
+        snprintf(places.program, sizeof places.program, "/proc/self/exe");
     choose(places.recorder, sizeof places.recorder, dir,
            "../" HEAPYARD_LIBDIR "/heapyard/libheapyard-record.so", dir,
            "libheapyard-record.so");

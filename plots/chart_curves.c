@@ -4,6 +4,9 @@
  * readings of samples.csv: the first chooses the runs, the second takes their
  * curves; so memory is a few curves, however long the file.
  *
+ * A curve far above all others would press them flat: the axis then ends
+ * above the others, and a note at its name says how high it goes.
+ *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>
@@ -143,15 +146,39 @@ static int order_points(const void *a, const void *b)
     return (x[0] > y[0]) - (x[0] < y[0]);
 }
 
+enum { CURVES_MAX = 64 };
+
 /* What a panel needs beside its curves. */
 struct panel {
     const struct block *block;
-    const struct pick *pick[64]; /* [n]: those with a curve, lowest end first */
-    double label[64];            /* [n]: heights of the labels, bytes */
+    const struct pick *pick[CURVES_MAX]; /* [n]: those with a curve, lowest end
+                                            first */
+    double label[CURVES_MAX];            /* [n]: heights of the labels, bytes */
     size_t n;
     const struct pick *live; /* whose live curve is shown */
-    double seconds, bytes;   /* the largest */
+    double seconds, bytes;   /* the ends of the axes */
+    double line;             /* height of a line of text, bytes */
 };
+
+double curves_top(const double peak[], size_t n, double kept)
+{
+    const double outlier = 2.5, room = 1.08, room_if_cut = 1.25;
+    double top = room * fmax(n ? peak[0] : 0, kept);
+    for (size_t cut = 1; cut <= n / 2; cut++) {
+        double rest = fmax(peak[cut], kept);
+        if (rest > 0 && peak[cut - 1] > outlier * rest)
+            top = room_if_cut * rest;
+    }
+    return top;
+}
+
+static double peak_bytes(const struct curve *c)
+{
+    double most = 0;
+    for (size_t i = 0; i < c->n; i++)
+        most = fmax(most, c->at[i][1]);
+    return most;
+}
 
 static double last_bytes(const struct pick *k)
 {
@@ -165,15 +192,55 @@ static void add_pick(struct panel *t, const struct pick *k)
         t->pick[i] = t->pick[i - 1];
     t->pick[i] = k;
     t->seconds = fmax(t->seconds, k->rss.at[k->rss.n - 1][0]);
-    for (size_t j = 0; j < k->rss.n; j++)
-        t->bytes = fmax(t->bytes, k->rss.at[j][1]);
+}
+
+static int order_downwards(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x < *y) - (*x > *y);
+}
+
+static void fit_height(struct panel *t, const char *baseline)
+{
+    double peak[CURVES_MAX], kept = t->live ? peak_bytes(&t->live->live) : 0;
+    for (size_t i = 0; i < t->n; i++) {
+        peak[i] = peak_bytes(&t->pick[i]->rss);
+        if (!strcmp(t->pick[i]->peak->key.allocator, baseline))
+            kept = fmax(kept, peak[i]);
+    }
+    qsort(peak, t->n, sizeof *peak, order_downwards);
+    t->bytes = curves_top(peak, t->n, kept);
+}
+
+static bool is_cut(const struct panel *t, size_t i)
+{
+    return peak_bytes(&t->pick[i]->rss) > t->bytes;
+}
+
+/* Beside the ends of the curves; the name of one that is cut has a second
+ * line, which stays right below it, as both want the same place. */
+static void place_labels(struct panel *t, double pixels)
+{
+    const double line_pixels = 21;
+    double y[2 * CURVES_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++)
+        for (int line = 0; line <= is_cut(t, i); line++)
+            y[n++] = fmin(last_bytes(t->pick[i]), t->bytes);
+    t->line = t->bytes * fmin(line_pixels / pixels, 1.0 / (double)n);
+    spread_labels(y, n, t->line, 0, t->bytes);
+    n = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        n += is_cut(t, i);
+        t->label[i] = y[n++];
+    }
 }
 
 static void fill_panel(struct picks *p, const struct block *b,
                        const char *baseline, struct panel *t)
 {
     *t = (struct panel){.block = b};
-    for (size_t i = 0; i < p->n && t->n < 64; i++) {
+    for (size_t i = 0; i < p->n && t->n < CURVES_MAX; i++) {
         struct pick *k = &p->pick[i];
         if (k->block != b || k->rss.n == 0)
             continue;
@@ -185,10 +252,7 @@ static void fill_panel(struct picks *p, const struct block *b,
             (!t->live || !strcmp(k->peak->key.allocator, baseline)))
             t->live = k;
     }
-    for (size_t i = 0; i < t->n; i++)
-        t->label[i] = last_bytes(t->pick[i]);
-    t->bytes *= 1.08;
-    spread_labels(t->label, t->n, t->bytes / 18, 0, t->bytes);
+    fit_height(t, baseline);
 }
 
 struct units {
@@ -198,30 +262,81 @@ struct units {
 
 static void print_point(FILE *f, const struct page *page, const char *name,
                         const struct panel *t, const struct units *u,
-                        const double at[3])
+                        const double at[3], const char *note)
 {
     print_field(f, u->title);
     putc('\t', f);
     print_field(f, shown_name(name));
-    fprintf(f, "\t%zu\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%s\t%s\n",
+    fprintf(f, "\t%zu\t%.9g\t%.9g\t%.9g\t%.9g\t%.9g\t%s\t%s\t%.9g\t%s\n",
             page_colour(page, name), at[0] * 1e9 / u->x.divisor,
             at[1] / u->y.divisor, at[2] / u->y.divisor,
             t->seconds * 1e9 / u->x.divisor, t->bytes / u->y.divisor, u->x.unit,
-            u->y.unit);
+            u->y.unit, (at[2] - t->line) / u->y.divisor, note);
+}
+
+/* Where the line to the name begins: at the end of the curve, or where it
+ * leaves the panel for good. */
+static void find_exit(const struct panel *t, const struct curve *c,
+                      double at[2])
+{
+    size_t i = c->n - 1;
+    at[0] = c->at[i][0];
+    at[1] = fmin(c->at[i][1], t->bytes);
+    if (c->at[i][1] <= t->bytes)
+        return;
+    while (i > 0 && c->at[i - 1][1] > t->bytes)
+        i--;
+    at[0] = c->at[i][0];
+    if (i > 0)
+        at[0] -= (c->at[i][0] - c->at[i - 1][0]) * (c->at[i][1] - t->bytes) /
+                 (c->at[i][1] - c->at[i - 1][1]);
+}
+
+/* "(up to 566 MiB)", or nothing for a curve that is all inside. */
+static void write_note(const struct panel *t, size_t i, char note[48])
+{
+    double peak = peak_bytes(&t->pick[i]->rss);
+    struct scale s = scale_for_bytes(peak);
+    note[0] = '\0';
+    if (is_cut(t, i))
+        snprintf(note, 48, "(up to %.*f %s)", decimals_short(peak / s.divisor),
+                 peak / s.divisor, s.unit);
+}
+
+static void write_labels(const struct page *page, const struct panel *t,
+                         const struct units *u, struct chart_notes *notes,
+                         FILE *f)
+{
+    char note[48];
+    for (size_t k = 0; k < t->n; k++) {
+        const char *name = t->pick[k]->peak->key.allocator;
+        double at[3] = {0, 0, t->label[k]};
+        find_exit(t, &t->pick[k]->rss, at);
+        write_note(t, k, note);
+        print_point(f, page, name, t, u, at, note);
+        notes_count(notes, t->pick[k]->peak);
+        notes_name(notes, name);
+        if (!note[0])
+            continue;
+        notes_width(notes, strlen(note) * 4 / 5); /* in smaller letters */
+        notes->more = "Lines that leave at the top are cut there.";
+    }
+    fputs("\n\n", f);
 }
 
 /* Three data sets: the live curve, the curves, the labels. */
-static void write_panel(const struct page *page, const struct panel *t, FILE *f)
+static void write_panel(const struct page *page, const struct panel *t,
+                        struct chart_notes *notes, FILE *f)
 {
     struct units u = {.x = scale_for_time(t->seconds * 1e9),
                       .y = scale_for_bytes(t->bytes)};
     const double none[3] = {NAN, NAN, NAN};
     block_title(page->all, t->block, u.title, sizeof u.title);
     if (!t->live)
-        print_point(f, page, "live", t, &u, none);
+        print_point(f, page, "live", t, &u, none, "");
     for (size_t i = 0; t->live && i < t->live->live.n; i++) {
         const double *at = t->live->live.at[i];
-        print_point(f, page, "live", t, &u, (double[]){at[0], at[1], NAN});
+        print_point(f, page, "live", t, &u, (double[]){at[0], at[1], NAN}, "");
     }
     fputs("\n\n", f);
     for (size_t k = 0; k < t->n; k++) {
@@ -229,17 +344,11 @@ static void write_panel(const struct page *page, const struct panel *t, FILE *f)
         for (size_t i = 0; i < pick->rss.n; i++) {
             const double *at = pick->rss.at[i];
             print_point(f, page, pick->peak->key.allocator, t, &u,
-                        (double[]){at[0], at[1], NAN});
+                        (double[]){at[0], at[1], NAN}, "");
         }
         fputs(k + 1 < t->n ? "\n" : "\n\n", f);
     }
-    for (size_t k = 0; k < t->n; k++) {
-        const struct pick *pick = t->pick[k];
-        const double *at = pick->rss.at[pick->rss.n - 1];
-        print_point(f, page, pick->peak->key.allocator, t, &u,
-                    (double[]){at[0], at[1], t->label[k]});
-    }
-    fputs("\n\n", f);
+    write_labels(page, t, &u, notes, f);
 }
 
 static int write_curves(const struct page *page, FILE *f,
@@ -256,18 +365,15 @@ static int write_curves(const struct page *page, FILE *f,
     if (!err)
         err = read_picks(page->samples_path, &picks, true, why, why_size);
     fputs("# panel\tallocator\tcolour\ttime\tmemory\tlabel\tmost time\t"
-          "most memory\ttime unit\tmemory unit\n",
+          "most memory\ttime unit\tmemory unit\tnote y\tnote\n",
           f);
     for (size_t i = 0; i < page->n && !err; i++) {
         fill_panel(&picks, page->block[i], page->all->baseline, &t);
         if (t.n == 0)
             continue;
-        write_panel(page, &t, f);
+        place_labels(&t, page_row_pixels(page));
+        write_panel(page, &t, notes, f);
         notes->panels++;
-        for (size_t k = 0; k < t.n; k++) {
-            notes_count(notes, t.pick[k]->peak);
-            notes_name(notes, t.pick[k]->peak->key.allocator);
-        }
     }
     picks_close(&picks);
     return err;

@@ -14,7 +14,9 @@
 
 #include "blocks.h"
 
-enum { PANELS_MAX = 4, CHART_LOG_FROM = 20 };
+/* Bars and time go by powers where the range is over CHART_LOG_FROM; memory
+ * against time, where no bar begins at 0, sooner. */
+enum { PANELS_MAX = 4, CHART_LOG_FROM = 20, MEMORY_LOG_FROM = 3 };
 
 struct page {
     const struct blocks *all;
@@ -31,6 +33,7 @@ struct chart_notes {
     size_t panels;         /* panels written; 0: nothing to draw */
     uint32_t fewest, most; /* runs */
     size_t longest;        /* characters of the longest allocator name */
+    const char *more;      /* a sentence for the caption, or NULL */
 };
 
 struct chart {
@@ -51,6 +54,10 @@ size_t page_colour(const struct page *, const char *allocator);
 /* Count the runs behind e in the notes. */
 void notes_count(struct chart_notes *, const struct estimate *e);
 void notes_name(struct chart_notes *, const char *allocator);
+/* Make room for so many characters beside the panels. */
+void notes_width(struct chart_notes *, size_t characters);
+/* Height of the inside of a panel, as page.gp makes it. */
+double page_row_pixels(const struct page *);
 /* Print text as a field: no tab, quote or backslash. */
 void print_field(FILE *, const char *text);
 /* The value, or -1 for NAN, on which gnuplot would drop the whole line. */
@@ -61,6 +68,16 @@ const char *shown_name(const char *allocator);
 /* Spread y[n], sorted upwards, so that neighbours are `gap` apart and all lie
  * in lo .. hi, if there is room; each moves as little as is simple. */
 void spread_labels(double y[], size_t n, double gap, double lo, double hi);
+
+/* Where the axis of curves ends whose peaks, sorted downwards, these are.  A
+ * peak over it is cut: those over 2.5 times all others; but at most half of
+ * them, and none up to `kept`. */
+double curves_top(const double peak[], size_t n, double kept);
+
+/* Round numbers for a logarithmic axis, upwards; how many.  At least two if
+ * to is 2.4 times from. */
+enum { LOG_TICS_MAX = 32 };
+size_t log_tics(double from, double to, double tic[LOG_TICS_MAX]);
 
 /* Run gnuplot with arguments (ended by NULL), without a shell.  Returns 0,
  * ENOENT if it is not installed, EIO if it failed (why: what it said). */

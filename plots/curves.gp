@@ -2,7 +2,8 @@
 #
 # Usage: gnuplot -c curves.gp SCRIPTS DATA IMAGE FORMAT PANELS TITLE CAPTION WIDEST
 # DATA has three sets a panel: the live curve, the curves, their labels; its
-# first line names the columns.
+# first line names the columns.  A curve that leaves at the top is cut there and
+# has a note below its name.
 #
 # SPDX-License-Identifier: Apache-2.0
 
@@ -39,12 +40,15 @@ do for [i = 0:panels-1] {
     do for [k = 0:names-1] {
         stats data index 3*i+2 every ::k::k using (name = strcol(2), \
             colour = colour_of(name, column(3)), x = column(4), \
-            y = column(5), name_y = column(6), $4) nooutput
+            y = column(5), name_y = column(6), note_y = column(11), \
+            note = strcol(12), $4) nooutput
         set arrow 2*k+1 from x,y to x_to,y nohead front linewidth 0.6 dashtype 3 \
             linecolor rgb colour
-        set arrow 2*k+2 from x_to,y to graph 1.03,first name_y nohead \
+        set arrow 2*k+2 from x_to,y to graph 1.05,first name_y nohead \
             linewidth 0.6 dashtype 3 linecolor rgb colour
-        set label 10+k name at graph 1.035,first name_y left font ",15" \
+        set label 10+k name at graph 1.06,first name_y left font ",15" \
+            textcolor rgb colour
+        set label 100+k note at graph 1.06,first note_y left font ",12" \
             textcolor rgb colour
     }
     plot data index 3*i using 4:5 with filledcurves y1=0 \

@@ -61,9 +61,18 @@ double known(double value)
 
 void notes_name(struct chart_notes *notes, const char *allocator)
 {
-    size_t length = strlen(shown_name(allocator));
-    if (length > notes->longest)
-        notes->longest = length;
+    notes_width(notes, strlen(shown_name(allocator)));
+}
+
+void notes_width(struct chart_notes *notes, size_t characters)
+{
+    if (characters > notes->longest)
+        notes->longest = characters;
+}
+
+double page_row_pixels(const struct page *p)
+{
+    return p->n > 2 ? 332 : 446;
 }
 
 void print_field(FILE *f, const char *text)
@@ -119,7 +128,8 @@ static void write_caption(const struct studio *s, const struct chart *c,
         snprintf(runs, sizeof runs, "n = %u to %u runs of each.",
                  (unsigned)notes->fewest, (unsigned)notes->most);
     snprintf(meaning, sizeof meaning, c->caption, s->page->all->baseline);
-    snprintf(text, CAPTION_SIZE, "%s %s%s\n%s", runs, meaning,
+    snprintf(text, CAPTION_SIZE, "%s %s%s%s%s\n%s", runs, meaning,
+             notes->more ? " " : "", notes->more ? notes->more : "",
              notes->fewest < STAT_BOOTSTRAP && strstr(meaning, "95 %")
                  ? " With fewer than 8 runs: the extremes."
                  : "",
