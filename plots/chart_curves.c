@@ -292,12 +292,12 @@ static void find_exit(const struct panel *t, const struct curve *c,
                  (c->at[i][1] - c->at[i - 1][1]);
 }
 
-/* "(up to 566 MiB)", or nothing for a curve that is all inside. */
+/* "(up to 566 MiB)", or "-" for a curve that is all inside. */
 static void write_note(const struct panel *t, size_t i, char note[48])
 {
     double peak = peak_bytes(&t->pick[i]->rss);
     struct scale s = scale_for_bytes(peak);
-    note[0] = '\0';
+    snprintf(note, 48, "-"); /* gnuplot misreads an empty field */
     if (is_cut(t, i))
         snprintf(note, 48, "(up to %.*f %s)", decimals_short(peak / s.divisor),
                  peak / s.divisor, s.unit);
@@ -316,7 +316,7 @@ static void write_labels(const struct page *page, const struct panel *t,
         print_point(f, page, name, t, u, at, note);
         notes_count(notes, t->pick[k]->peak);
         notes_name(notes, name);
-        if (!note[0])
+        if (!is_cut(t, k))
             continue;
         notes_width(notes, strlen(note) * 4 / 5); /* in smaller letters */
         notes->more = "Lines that leave at the top are cut there.";
@@ -333,10 +333,10 @@ static void write_panel(const struct page *page, const struct panel *t,
     const double none[3] = {NAN, NAN, NAN};
     block_title(page->all, t->block, u.title, sizeof u.title);
     if (!t->live)
-        print_point(f, page, "live", t, &u, none, "");
+        print_point(f, page, "live", t, &u, none, "-");
     for (size_t i = 0; t->live && i < t->live->live.n; i++) {
         const double *at = t->live->live.at[i];
-        print_point(f, page, "live", t, &u, (double[]){at[0], at[1], NAN}, "");
+        print_point(f, page, "live", t, &u, (double[]){at[0], at[1], NAN}, "-");
     }
     fputs("\n\n", f);
     for (size_t k = 0; k < t->n; k++) {
@@ -344,7 +344,7 @@ static void write_panel(const struct page *page, const struct panel *t,
         for (size_t i = 0; i < pick->rss.n; i++) {
             const double *at = pick->rss.at[i];
             print_point(f, page, pick->peak->key.allocator, t, &u,
-                        (double[]){at[0], at[1], NAN}, "");
+                        (double[]){at[0], at[1], NAN}, "-");
         }
         fputs(k + 1 < t->n ? "\n" : "\n\n", f);
     }

@@ -48,6 +48,7 @@ do for [i = 0:panels-1] {
             linewidth 0.6 dashtype 3 linecolor rgb colour
         set label 10+k name at graph 1.06,first name_y left font ",15" \
             textcolor rgb colour
+        note = note eq "-" ? "" : note
         set label 100+k note at graph 1.06,first note_y left font ",12" \
             textcolor rgb colour
     }

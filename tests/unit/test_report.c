@@ -320,6 +320,75 @@ Test(report, spread_labels_keep_their_distance_and_order)
     cr_assert(y[0] >= 0 && y[5] <= 10);
 }
 
+static size_t count_cut(const double peak[], size_t n, double kept)
+{
+    size_t cut = 0;
+    for (size_t i = 0; i < n; i++)
+        cut += peak[i] > curves_top(peak, n, kept);
+    return cut;
+}
+
+Test(report, curves_far_above_the_others_are_cut)
+{
+    const double alike[] = {85, 72, 72, 71, 70, 69};
+    const double one[] = {720, 85, 72, 72, 71, 70};
+    const double twins[] = {800, 720, 85, 72, 71, 70};
+    const double most[] = {900, 800, 700, 9, 8};
+    cr_assert_eq(count_cut(alike, 6, 65), 0);
+    cr_assert_eq(count_cut(one, 6, 72), 1);
+    cr_assert_float_eq(curves_top(one, 6, 72), 1.25 * 85, 1e-9);
+    cr_assert_eq(count_cut(twins, 6, 72), 2);
+    cr_assert_eq(count_cut(one, 6, 720), 0, "the baseline is the outlier");
+    cr_assert_eq(count_cut(twins, 6, 720), 0, "one of them is the baseline");
+    cr_assert_eq(count_cut(most, 5, 8), 0, "three of five");
+    cr_assert_eq(count_cut(one, 1, 0), 0, "one alone");
+    cr_assert_eq(count_cut((double[]){9, 0}, 2, 0), 0, "no height is left");
+    cr_assert_eq(count_cut(NULL, 0, 5), 0);
+}
+
+static int order_downwards(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x < *y) - (*x > *y);
+}
+
+Test(report, at_most_half_of_the_curves_are_cut_and_never_the_baseline)
+{
+    uint32_t random = 1;
+    size_t cut_once = 0;
+    for (int round = 0; round < 20000; round++) {
+        double peak[12];
+        size_t n = 1 + (size_t)round % 12;
+        for (size_t i = 0; i < n; i++) {
+            random = random * 1664525u + 1013904223u;
+            peak[i] = pow(10, 3.0 * (random >> 8) / (1 << 24));
+        }
+        qsort(peak, n, sizeof *peak, order_downwards);
+        double baseline = peak[(random >> 8) % n];
+        double top = curves_top(peak, n, baseline);
+        size_t cut = count_cut(peak, n, baseline);
+        cr_assert(baseline < top, "%g is cut at %g", baseline, top);
+        cr_assert(cut <= n / 2, "%zu of %zu are cut", cut, n);
+        for (size_t i = 0; i < cut; i++)
+            cr_assert(peak[i] > 2.5 * peak[cut], "%g: %g", peak[i], peak[cut]);
+        cut_once += cut > 0;
+    }
+    cr_assert(cut_once > 1000, "only %zu rounds cut anything", cut_once);
+}
+
+Test(report, a_logarithmic_axis_has_two_to_nine_round_tics)
+{
+    double tic[LOG_TICS_MAX];
+    for (double from = 1e-3; from < 1e6; from *= 1.037)
+        for (double ratio = 2.4; ratio < 1e8; ratio *= 1.7) {
+            size_t n = log_tics(from, from * ratio, tic);
+            cr_assert(n >= 2 && n <= 9, "%g .. %g: %zu", from, from * ratio, n);
+            for (size_t i = 0; i < n; i++)
+                cr_assert(tic[i] >= from && tic[i] <= from * ratio &&
+                          (i == 0 || tic[i] > tic[i - 1]));
+        }
+}
+
 Test(report, numbers_have_three_digits)
 {
     static const struct {
