@@ -29,7 +29,7 @@ fault() { printf '%s\n' "$*" >>"$faults"; }
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
     git ls-files --cached --others --exclude-standard
 else
-    find . -type f -not -path './build/*' -not -path './results/out/*' \
+    find . -type f -not -path './.git/*' -not -path './build/*' -not -path './results/out/*' \
         -not -path './plots/out/*' | sed 's|^\./||'
 fi | sort -u | while IFS= read -r file; do
     [ ! -f "$file" ] || printf '%s\n' "$file"

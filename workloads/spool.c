@@ -526,6 +526,7 @@ static int play_landing(struct player *p, struct cursor *c)
     int err = play_implicit_free(p, c, address);
 
     if (!err && !c->record.size) { /* a trace has no resize to nothing */
+        p->counts->frees++;
         err = put(p, c, OP_FREE, c->flying, 0);
         return err ? err : play_birth(p, c, OP_ALLOC, address);
     }

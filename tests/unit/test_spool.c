@@ -182,6 +182,7 @@ Test(spool, a_resize_to_nothing_is_a_free_and_a_birth)
     struct spool_counts c = expect("0+0:100 0-0 0+1:0 0-1 ");
 
     cr_expect_eq(c.allocs, 2);
+    cr_expect_eq(c.frees, 2);
     cr_expect_eq(c.resizes, 0);
     cr_expect_eq(c.left_blocks, 0);
 }
