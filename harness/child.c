@@ -29,7 +29,7 @@
 /* Says that the exec with LD_PRELOAD has been done, and for which file. */
 #define PRELOADED "HEAPYARD_PRELOADED"
 
-static void say(int fd, enum status status, const char *format, ...)
+static enum status say(int fd, enum status status, const char *format, ...)
 {
     char what[480], line[512];
     va_list args;
@@ -40,6 +40,7 @@ static void say(int fd, enum status status, const char *format, ...)
     int n = snprintf(line, sizeof line, "!%s\t%s\n", status_name(status), what);
     if (write(fd, line, (size_t)n) < 0)
         _exit(4);
+    return status;
 }
 
 static void put_into_environment(const char *path)
@@ -118,8 +119,8 @@ static void mark_hook(void *arg, unsigned mark)
     run->meter->mark(run, mark);
 }
 
-static void replay_and_report(const struct child_config *c,
-                              struct run_context *run, double mallocs)
+static enum status replay_and_report(const struct child_config *c,
+                                     struct run_context *run, double mallocs)
 {
     struct replay_config config = {
         .allocator = run->allocator,
@@ -138,11 +139,9 @@ static void replay_and_report(const struct child_config *c,
     };
     int err = replay_open(&config, &run->replay);
 
-    if (err) {
-        say(c->result_fd, STATUS_ERROR, "cannot set up the replay: %s",
-            strerror(err));
-        return;
-    }
+    if (err)
+        return say(c->result_fd, STATUS_ERROR, "cannot set up the replay: %s",
+                   strerror(err));
     double before = counted_mallocs();
 
     replay_run(run->replay, c->meter->start, c->meter->stop);
@@ -150,10 +149,11 @@ static void replay_and_report(const struct child_config *c,
         emit_value(run, "malloc_calls", "", "1", counted_mallocs() - before);
     c->meter->report(run);
     replay_close(run->replay);
-    say(c->result_fd, STATUS_OK, "");
+    return say(c->result_fd, STATUS_OK, "");
 }
 
-static void run_on_heap(const struct child_config *c, struct run_context *run)
+static enum status run_on_heap(const struct child_config *c,
+                               struct run_context *run)
 {
     struct heap_config config = {.threads = run->trace->threads,
                                  .max_size = run->trace->totals.max_size};
@@ -166,16 +166,16 @@ static void run_on_heap(const struct child_config *c, struct run_context *run)
         run->meter_state = os_pages_map(NULL, c->meter->state_bytes);
         err = run->meter_state ? 0 : ENOMEM;
     }
-    if (err) {
-        say(c->result_fd, STATUS_ERROR, "%s cannot open a heap: %s",
-            run->allocator->name, strerror(err));
-        return;
-    }
+    if (err)
+        return say(c->result_fd, STATUS_ERROR, "%s cannot open a heap: %s",
+                   run->allocator->name, strerror(err));
     os_pages_touch(run->meter_state, c->meter->state_bytes);
-    replay_and_report(c, run, mallocs);
+    enum status status = replay_and_report(c, run, mallocs);
+
     if (run->checked)
         check_close(run->checked);
     run->allocator->close(run->heap);
+    return status;
 }
 
 static struct shared_page *map_page(int fd)
@@ -203,7 +203,7 @@ static void say_served_by(const struct child_config *c)
         _exit(4);
 }
 
-void child_run(const struct child_config *c)
+enum status child_run(const struct child_config *c)
 {
     const struct allocator *own = allocator_find(c->allocator);
     struct run_context run = {.allocator = own ? own : allocator_find("system"),
@@ -214,20 +214,21 @@ void child_run(const struct child_config *c)
 
     say_served_by(c);
     int err = trace_map(c->trace, &trace, why, sizeof why);
-    if (err) {
-        say(c->result_fd, STATUS_ERROR, "%s", why);
-        return;
-    }
+    if (err)
+        return say(c->result_fd, STATUS_ERROR, "%s", why);
     if (c->unlink_trace)
         unlink(c->trace);
     run.trace = trace;
     run.page = map_page(c->page_fd);
     const char *reason = cannot(c, run.allocator, trace);
+    enum status status;
+
     if (!run.page)
-        say(c->result_fd, STATUS_ERROR, "cannot map the shared page");
+        status = say(c->result_fd, STATUS_ERROR, "cannot map the shared page");
     else if (reason)
-        say(c->result_fd, STATUS_SKIP, "%s: %s", c->allocator, reason);
+        status = say(c->result_fd, STATUS_SKIP, "%s: %s", c->allocator, reason);
     else
-        run_on_heap(c, &run);
+        status = run_on_heap(c, &run);
     trace_unmap(trace);
+    return status;
 }

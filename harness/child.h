@@ -27,7 +27,8 @@ struct child_config {
  * or another status and why[why_size]. */
 enum status child_preload(struct child_config *, char *why, size_t why_size);
 
-/* Do the run.  Everything that goes wrong leaves by result_fd as a status. */
-void child_run(const struct child_config *);
+/* Do the run.  Everything that goes wrong leaves by result_fd as a status,
+ * which is returned too; or ends the process (player_fail). */
+enum status child_run(const struct child_config *);
 
 #endif

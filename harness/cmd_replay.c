@@ -236,6 +236,5 @@ int cmd_replay(int argc, char **argv)
         dprintf(a.child.result_fd, "!%s\t%s\n", status_name(status), why);
         return EXIT_BAD_RUNS;
     }
-    child_run(&a.child);
-    return EXIT_GOOD;
+    return child_run(&a.child) == STATUS_OK ? EXIT_GOOD : EXIT_BAD_RUNS;
 }

@@ -348,5 +348,5 @@ _Noreturn void player_fail(const struct player *p, enum status status,
                      status_name(status), p->thread, p->at - p->first, what);
     if (write(p->result_fd, line, (size_t)n) < 0)
         _exit(4);
-    _exit(0);
+    _exit(PLAYER_FAILED);
 }

@@ -73,6 +73,8 @@ void play_fast(struct player *, enum touch);
 /* Play them through `ops`. */
 void play_with(struct player *, const struct block_ops *ops);
 
+enum { PLAYER_FAILED = 1 }; /* exit code */
+
 /* Write the status and a note of at most 150 bytes ("allocator returned …
  * thread 0, record 12: " is put before it) to result_fd, and end the process:
  * after this nothing that the allocator does can be trusted. */
