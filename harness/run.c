@@ -26,6 +26,7 @@
 #include "environment.h"
 #include "exec.h"
 #include "mend.h"
+#include "prepare_child.h"
 #include "progress.h"
 #include "row.h"
 
@@ -259,7 +260,7 @@ static void make_trace(struct session *s, struct prepared *p)
              (size_t)(p - s->prepared));
     snprintf(what, sizeof what, "preparing %s", p->request.workload);
     progress_show(&s->progress, what);
-    p->err = prepare_compile(&p->request, p->path, p->why, sizeof p->why);
+    p->err = prepare_in_child(&p->request, p->path, p->why, sizeof p->why);
     if (p->err)
         return;
     p->err = trace_map(p->path, &p->trace, p->why, sizeof p->why);

@@ -104,6 +104,18 @@ kill -HUP $bench
 end_of_bench 0
 expect_every_run_once "$work/nohup"
 
+# While a trace is prepared, too: this one takes minutes.
+folder=$work/preparing
+"$HEAPYARD" bench --workload server-sim:heap=64m --scale 200 --out "$folder" \
+    >"$work/out" 2>"$work/bench.err" </dev/null &
+bench=$!
+wait_for 10 "the header" has_lines "$folder/samples.csv" 1
+sleep 1
+kill -INT $bench
+end_of_bench 130
+expect_nothing_left "while preparing"
+[ ! -e "$folder/traces" ] || fail "half a trace was left behind"
+
 # `heapyard run` names its own command.
 expect 0 "$HEAPYARD" plan --workload $workload --allocators system --runs 60 \
     --meters time --out "$work/alone.tsv"
