@@ -44,7 +44,7 @@ static uint32_t blocks_of(const struct spec *spec, const char *meter)
     if (!strcmp(meter, "time"))
         return spec->runs;
     if (!strcmp(meter, "memory"))
-        return spec->memory_runs;
+        return spec->memory_runs < spec->runs ? spec->memory_runs : spec->runs;
     return 1;
 }
 

@@ -26,7 +26,7 @@ struct spec {
     uint32_t threads[SPEC_LIST_MAX];
     unsigned nthreads;
     uint32_t runs;        /* blocks of the time meter */
-    uint32_t memory_runs; /* blocks of the memory meter, at least 1 */
+    uint32_t memory_runs; /* blocks of the memory meter; runs, if fewer */
     uint64_t seed;
     double scale;
     enum touch touch;
