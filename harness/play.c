@@ -243,7 +243,7 @@ static inline void *fast_alloc(struct player *p, size_t size, size_t align,
                                int zero, enum touch touch)
 {
     void *q = zero ? p->allocator->zalloc(p->heap, size)
-                   : p->allocator->alloc(p->heap, size, align);
+                   : p->alloc(p->heap, size, align);
 
     if (__builtin_expect(!q, 0))
         player_fail(p, STATUS_NOMEM, "NULL for %zu bytes", size);
@@ -253,7 +253,7 @@ static inline void *fast_alloc(struct player *p, size_t size, size_t align,
 
 static inline void fast_dealloc(struct player *p, void *q, size_t size)
 {
-    p->allocator->dealloc(p->heap, q, size);
+    p->dealloc(p->heap, q, size);
 }
 
 static inline void *fast_resize(struct player *p, void *q, size_t old_size,
@@ -311,6 +311,8 @@ static const struct {
 
 void play_fast(struct player *p, enum touch touch)
 {
+    p->alloc = p->allocator->alloc;
+    p->dealloc = p->allocator->dealloc;
     p->horizon = 0;
     policies[touch].play(p);
 }

@@ -49,6 +49,8 @@ struct player {
     void *_Atomic *mailboxes;
     const struct allocator *allocator;
     struct heap *heap;
+    void *(*alloc)(struct heap *, size_t size, size_t align); /* allocator's */
+    void (*dealloc)(struct heap *, void *p, size_t size);
     struct shared_page *page;
     unsigned thread;
     unsigned threads;
