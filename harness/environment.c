@@ -70,13 +70,18 @@ static void chosen(char value[VALUE_MAX])
 
 /* ---- one finder a key ---- */
 
-static void find_date(char out[VALUE_MAX])
+void environment_date(char *out, size_t size)
 {
     time_t now = time(NULL);
     struct tm utc;
 
     gmtime_r(&now, &utc);
-    strftime(out, VALUE_MAX, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    strftime(out, size, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+static void find_date(char out[VALUE_MAX])
+{
+    environment_date(out, VALUE_MAX);
 }
 
 static void find_host(char out[VALUE_MAX])

@@ -12,6 +12,9 @@ enum { SESSION_MAX = 24 };
 /* A name for this session: UTC date and time, and the process. */
 void environment_session(char out[SESSION_MAX]);
 
+/* The time now as UTC, ISO 8601, in out[size]; size 21 or more. */
+void environment_date(char *out, size_t size);
+
 /* Append this machine's facts to the CSV file at path (session,key,value),
  * with a header if the file is new.  Whatever cannot be found out is written
  * as "unknown".  Returns 0 or an errno. */

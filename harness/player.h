@@ -43,8 +43,8 @@ struct block_ops {
 };
 
 struct player {
-    const struct event *first, *at; /* at: kept up to date by block_ops'
-                                       callers only when they fail */
+    const struct event *first, *at; /* at: the record that is being played,
+                                       for player_fail to name */
     void **slots;
     void *_Atomic *mailboxes;
     const struct allocator *allocator;

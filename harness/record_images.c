@@ -146,17 +146,6 @@ static void add_foreign(struct text *t, const char *key, const char *value,
     add(t, "%s\n", strnlen(value, max + 1) > max ? " ..." : "");
 }
 
-static void add_date(struct text *t)
-{
-    char date[32];
-    time_t now = time(NULL);
-    struct tm utc;
-
-    gmtime_r(&now, &utc);
-    strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", &utc);
-    add(t, "date: %s\n", date);
-}
-
 static void add_counts(struct text *t, const struct archived *a)
 {
     const struct spool_counts *c = &a->counts;
@@ -177,15 +166,16 @@ static void provenance(struct text *t, const struct image *image,
                        const struct archive_order *order,
                        const struct archived *archived)
 {
-    char machine[512];
+    char machine[512], date[32];
 
     environment_line(machine, sizeof machine);
+    environment_date(date, sizeof date);
     add_foreign(t, "program", image->program, SPOOL_TEXT);
     add_foreign(t, "command", about->command, COMMAND_SHOWN);
     if (about->is_forked)
         add(t, "process: a fork child; what it had from its parent is not "
                "in this trace\n");
-    add_date(t);
+    add(t, "date: %s\n", date);
     add(t, "machine: %s\n", machine);
     add_foreign(t, "allocator", about->allocator, SPOOL_TEXT);
     add(t, "recorder: heapyard %s\n", places_version());

@@ -12,6 +12,7 @@
 #include "lines.h"
 #include "meter.h"
 #include "numbers.h"
+#include "replay.h"
 
 const struct spec_key spec_keys[] = {
     {"workload", "LIST",
@@ -139,7 +140,7 @@ static int set_window(struct spec *spec, const char *value)
 {
     uint32_t n;
 
-    if (set_u32(value, 0, UINT32_MAX, &n) || (n && n < 512))
+    if (set_u32(value, 0, UINT32_MAX, &n) || (n && n < REPLAY_WINDOW_MIN))
         return EINVAL;
     spec->window = n;
     return 0;
@@ -238,7 +239,7 @@ void spec_init(struct spec *spec)
                           .seed = 1,
                           .scale = 1.0,
                           .touch = TOUCH_PAGE,
-                          .window = 2000,
+                          .window = REPLAY_WINDOW,
                           .timeout_s = 60};
     set_list(&spec->workloads, "server-sim,sqlite");
     set_list(&spec->allocators, "null,system,arena,jemalloc,mimalloc,tcmalloc,"
