@@ -11,12 +11,10 @@
 extern const struct allocator null_allocator;
 extern const struct allocator system_allocator;
 extern const struct allocator arena_allocator;
+extern const struct allocator slab_allocator;
 
 const struct allocator *const allocators[] = {
-    &null_allocator,
-    &system_allocator,
-    &arena_allocator,
-    NULL,
+    &null_allocator, &system_allocator, &arena_allocator, &slab_allocator, NULL,
 };
 
 const struct allocator *allocator_find(const char *name)
