@@ -70,6 +70,9 @@ enum {
 /* In page->remote: nobody but a free from elsewhere will find this page. */
 #define FULL ((uintptr_t)1)
 
+/* Of a thread without a seat; no page has it. */
+#define NO_TICKET UINT64_MAX
+
 struct block {
     struct block *next;
 };
@@ -87,10 +90,10 @@ struct page {
     struct page *next, *prev;
     char *start;
 
-    _Alignas(CACHE_LINE) _Atomic(struct cache *) owner; /* NULL when FULL */
-    struct cache *home;                                 /* always */
-    _Atomic uintptr_t remote; /* first block, or-ed FULL */
-    struct page *mailed;      /* next in the mail */
+    _Alignas(CACHE_LINE) _Atomic uint64_t owner; /* a ticket; 0 when FULL */
+    struct cache *home;                          /* always */
+    _Atomic uintptr_t remote;                    /* first block, or-ed FULL */
+    struct page *mailed;                         /* next in the mail */
 };
 
 struct region {
@@ -110,46 +113,51 @@ struct queue {
 
 /* One a seat; stands at a multiple of its size. */
 struct cache {
-    _Alignas(4096) _Atomic uintptr_t owner; /* 0: vacant */
-    struct page *direct[DIRECT];            /* by size in steps of 16 */
-    struct queue queue[SIZE_CLASSES];       /* pages that may have blocks */
-    _Atomic(struct page *) mail;            /* were FULL; sent by others */
+    _Alignas(4096) uintptr_t owner; /* 0: vacant; under the heap's lock */
+    uint64_t ticket;
+    struct page *direct[DIRECT];      /* by size in steps of 16 */
+    struct queue queue[SIZE_CLASSES]; /* pages that may have blocks */
+    _Atomic(struct page *) mail;      /* were FULL; sent by others */
 };
 
 _Static_assert(sizeof(struct cache) == 4096, "a cache is one page");
 _Static_assert(sizeof(struct region) <= SLICE_BYTES, "records fit a slice");
 
 struct heap {
+    uint64_t serial; /* 1 or more */
     struct os_account account;
     pthread_mutex_t lock;   /* of what follows, up to no_page */
     struct region *regions; /* with free slices first, about */
     struct region *huge;    /* with one block each */
     uint64_t looked_ms;     /* when stale slices were last given back */
-    _Atomic unsigned seats; /* that were ever taken; read without it */
+    unsigned seats;         /* that were ever taken */
     struct page no_page;    /* has no blocks; stands for "none" */
     struct cache cache[SEATS_MAX];
 };
 
-static _Thread_local unsigned my_seat; /* a hint; below SEATS_MAX */
+/* Where the thread sits, in the heap that it used last.  Tickets are never
+ * used twice in a process, so what is left of a heap that is gone, or of
+ * another one, fits no page and no heap. */
+struct seating {
+    uint64_t heap;   /* its serial number; 0: none */
+    uint64_t ticket; /* serial number and seat */
+    struct cache *cache;
+};
+
+static _Thread_local struct seating mine = {.ticket = NO_TICKET};
+
+/* Heaps that were ever opened: where serial numbers come from. */
+static _Atomic uint64_t heaps_opened;
 
 /* Differs between all threads that are alive. */
 static inline uintptr_t my_identity(void)
 {
-    return (uintptr_t)&my_seat;
+    return (uintptr_t)&mine;
 }
 
-/* The caller's cache if it is its owner; of a seat nobody took yet the cache
- * may not be touched, but seat 0 is there from the start, and a hint other
- * than 0 was right in some heap: hence the comparison with `seats`. */
-static inline struct cache *find_cache(struct heap *heap)
+static inline struct cache *find_cache(const struct heap *heap)
 {
-    struct cache *const cache = &heap->cache[my_seat];
-
-    return my_seat < atomic_load_explicit(&heap->seats, memory_order_relaxed) &&
-                   atomic_load_explicit(&cache->owner, memory_order_relaxed) ==
-                       my_identity()
-               ? cache
-               : NULL;
+    return mine.heap == heap->serial ? mine.cache : NULL;
 }
 
 /* ---- regions and slices: under the heap's lock ---- */
@@ -464,9 +472,10 @@ static bool page_retire_full(struct heap *heap, struct cache *cache,
 {
     uintptr_t none = 0;
 
-    atomic_store_explicit(&page->owner, NULL, memory_order_relaxed);
+    atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
     if (!atomic_compare_exchange_strong(&page->remote, &none, FULL)) {
-        atomic_store_explicit(&page->owner, cache, memory_order_relaxed);
+        atomic_store_explicit(&page->owner, cache->ticket,
+                              memory_order_relaxed);
         return false;
     }
     queue_remove(heap, cache, page);
@@ -476,7 +485,7 @@ static bool page_retire_full(struct heap *heap, struct cache *cache,
 static void page_return(struct heap *heap, struct cache *cache,
                         struct page *page)
 {
-    atomic_store_explicit(&page->owner, cache, memory_order_relaxed);
+    atomic_store_explicit(&page->owner, cache->ticket, memory_order_relaxed);
     queue_append(heap, cache, page);
 }
 
@@ -526,7 +535,7 @@ static struct page *find_page(struct heap *heap, struct cache *cache,
         return NULL;
     page->home = cache;
     atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
-    atomic_store_explicit(&page->owner, cache, memory_order_relaxed);
+    atomic_store_explicit(&page->owner, cache->ticket, memory_order_relaxed);
     queue_push(heap, cache, page);
     page_carve(page);
     return page;
@@ -559,7 +568,7 @@ static void *alloc_large(struct heap *heap, size_t size)
     if (!page)
         return NULL;
     page->home = NULL;
-    atomic_store_explicit(&page->owner, NULL, memory_order_relaxed);
+    atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
     page->used = page->carved = 1;
     return page->start;
 }
@@ -636,16 +645,15 @@ __attribute__((noinline)) static void *alloc_slow(struct heap *heap,
 
 static void *slab_alloc(struct heap *heap, size_t size, size_t align)
 {
-    struct cache *const cache = find_cache(heap);
+    if (__builtin_expect(mine.heap != heap->serial, 0) ||
+        __builtin_expect(size > DIRECT_BYTES, 0) ||
+        __builtin_expect(align > SIZE_CLASS_STEP, 0))
+        return alloc_slow(heap, size, align);
+    struct page *const page = mine.cache->direct[(size + 15) / 16];
 
-    if (__builtin_expect(
-            cache && size <= DIRECT_BYTES && align <= SIZE_CLASS_STEP, 1)) {
-        struct page *const page = cache->direct[(size + 15) / 16];
-
-        if (__builtin_expect(page->free != NULL, 1))
-            return page_pop(page);
-    }
-    return alloc_slow(heap, size, align);
+    if (__builtin_expect(!page->free, 0))
+        return alloc_slow(heap, size, align);
+    return page_pop(page);
 }
 
 static void *slab_zalloc(struct heap *heap, size_t size)
@@ -737,16 +745,13 @@ __attribute__((noinline)) static void free_last(struct heap *heap,
 
 static void slab_dealloc(struct heap *heap, void *p, size_t size)
 {
-    struct cache *const cache = find_cache(heap);
-
     (void)size;
     if (__builtin_expect(!p, 0))
         return;
     struct page *const page = page_of(p);
     struct block *const block = p;
-    if (__builtin_expect(!cache || atomic_load_explicit(&page->owner,
-                                                        memory_order_relaxed) !=
-                                       cache,
+    if (__builtin_expect(atomic_load_explicit(
+                             &page->owner, memory_order_relaxed) != mine.ticket,
                          0)) {
         free_slow(heap, page, block);
         return;
@@ -792,31 +797,27 @@ static int cache_make(struct heap *heap, struct cache *cache)
     return 0;
 }
 
-/* Sit down on seat i if it is free, or mine from a thread that ended without
- * leaving.  Under the lock. */
-static bool try_seat(struct cache *cache)
-{
-    uintptr_t owner = atomic_load(&cache->owner);
-
-    if (owner != 0 && owner != my_identity())
-        return false;
-    atomic_store(&cache->owner, my_identity());
-    return true;
-}
-
+/* A vacant seat, or one of a thread that ended without leaving and had my
+ * identity, or a new one.  Under the lock. */
 static struct cache *claim_locked(struct heap *heap)
 {
-    for (unsigned i = 0; i < heap->seats; i++)
-        if (try_seat(&heap->cache[i])) {
-            my_seat = i;
-            return &heap->cache[i];
-        }
-    if (heap->seats == SEATS_MAX || cache_make(heap, &heap->cache[heap->seats]))
+    unsigned seat = 0;
+
+    while (seat < heap->seats && heap->cache[seat].owner != 0 &&
+           heap->cache[seat].owner != my_identity())
+        seat++;
+    if (seat == SEATS_MAX)
         return NULL;
-    my_seat = heap->seats;
-    atomic_store(&heap->cache[my_seat].owner, my_identity());
-    heap->seats++;
-    return &heap->cache[my_seat];
+    struct cache *const cache = &heap->cache[seat];
+    if (seat == heap->seats) {
+        if (cache_make(heap, cache))
+            return NULL;
+        cache->ticket = heap->serial * SEATS_MAX + seat;
+        heap->seats++;
+    }
+    cache->owner = my_identity();
+    mine = (struct seating){heap->serial, cache->ticket, cache};
+    return cache;
 }
 
 static struct cache *claim_cache(struct heap *heap)
@@ -848,7 +849,10 @@ static void slab_leave(struct heap *heap)
                 page_free_empty(heap, cache, page);
         }
     }
-    atomic_store(&cache->owner, 0);
+    mine = (struct seating){.ticket = NO_TICKET};
+    pthread_mutex_lock(&heap->lock);
+    cache->owner = 0;
+    pthread_mutex_unlock(&heap->lock);
 }
 
 /* ---- the heap ---- */
@@ -874,6 +878,7 @@ static int slab_open(const struct heap_config *config, struct heap **out)
         return err;
     }
     atomic_store(&heap->account.mapped, os_pages_round(head_bytes()));
+    heap->serial = atomic_fetch_add(&heaps_opened, 1) + 1;
     pthread_mutex_init(&heap->lock, NULL);
     heap->looked_ms = now_ms();
     *out = heap;
@@ -997,7 +1002,7 @@ static const char *check_cache(struct heap *heap, struct cache *cache)
 
         for (struct page *p = cache->queue[class].first; p; p = p->next) {
             if (p->prev != prev || p->class != class || p->home != cache ||
-                atomic_load(&p->owner) != cache)
+                atomic_load(&p->owner) != cache->ticket)
                 return "a queue holds a page that does not belong there";
             prev = p;
         }
