@@ -1,7 +1,7 @@
 /* os_pages.c - pages from the operating system, with byte accounting.
  *
- * Thin wrappers over mmap, munmap, mprotect and madvise.  An account changes
- * only when the kernel has done its part.
+ * Thin wrappers over mmap, munmap, mremap, mprotect and madvise.  An account
+ * changes only when the kernel has done its part.
  *
  * Invariant: account->mapped = bytes of os_pages_map and os_pages_commit that
  *            os_pages_unmap, os_pages_decommit and os_pages_release have not
@@ -9,7 +9,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE /* MAP_ANONYMOUS, MAP_NORESERVE, madvise */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, madvise, mremap */
 #include "os_pages.h"
 
 #include <assert.h>
@@ -162,6 +162,25 @@ int os_pages_discard(void *p, size_t bytes)
     const int saved = errno;
     const int err =
         madvise(p, os_pages_round(bytes), MADV_DONTNEED) == 0 ? 0 : errno;
+    errno = saved;
+    return err;
+}
+
+int os_pages_move(struct os_account *account, void *from, size_t old_bytes,
+                  void *to, size_t new_bytes)
+{
+    const size_t old_whole = os_pages_round(old_bytes);
+    const size_t new_whole = os_pages_round(new_bytes);
+    const int saved = errno;
+    int err = 0;
+
+    if (mremap(from, old_whole, new_whole, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
+        MAP_FAILED) {
+        err = errno;
+    } else {
+        account_add(account, new_whole);
+        account_take(account, old_whole);
+    }
     errno = saved;
     return err;
 }

@@ -76,6 +76,17 @@ int os_pages_decommit(struct os_account *account, void *p, size_t bytes);
  * still count as mapped.  Returns 0 or a positive errno. */
 int os_pages_discard(void *p, size_t bytes);
 
+/* Move whole pages to another address by changing page tables: contents are
+ * kept, nothing is copied, pages that come on top read as zero.
+ *
+ * from[old_bytes]  committed; unmapped afterwards
+ * to[new_bytes]    reserved, none of it committed
+ *
+ * Returns 0, or a positive errno and then nothing has changed.
+ * O(pages that are in memory), at most. */
+int os_pages_move(struct os_account *account, void *from, size_t old_bytes,
+                  void *to, size_t new_bytes);
+
 /* Bring every page of [p, p + bytes) into memory by a write that keeps its
  * contents, so that no fault falls into a measured part.  No other thread may
  * write there meanwhile. */

@@ -769,14 +769,54 @@ static size_t slab_usable(struct heap *heap, const void *p, size_t size)
     return page_of(p)->block_size;
 }
 
+/* The block's region moves, by page tables; nothing is copied.  NULL if that
+ * cannot be. */
+static void *move_huge(struct heap *heap, struct region *region,
+                       struct page *page, size_t new_size)
+{
+    const size_t offset = (size_t)(page->start - (char *)region);
+    const size_t whole = os_pages_round(new_size);
+
+    if (whole == 0 || whole > PTRDIFF_MAX - REGION_BYTES - offset)
+        return NULL;
+    struct region *const target =
+        os_pages_reserve(offset + whole, REGION_BYTES);
+    if (!target)
+        return NULL;
+    pthread_mutex_lock(&heap->lock);
+    region_unlink(&heap->huge, region);
+    const int err = os_pages_move(&heap->account, region, region->bytes, target,
+                                  offset + whole);
+    region_link(&heap->huge, err ? region : target);
+    pthread_mutex_unlock(&heap->lock);
+    if (err) {
+        (void)os_pages_release(NULL, target, offset + whole, 0);
+        return NULL;
+    }
+    struct page *const moved = &target->page[page - region->page];
+    target->bytes = offset + whole;
+    moved->block_size = whole;
+    moved->start = (char *)target + offset;
+    return moved->start;
+}
+
 /* A block stays where it is unless that would waste more than half of it. */
 static void *slab_resize(struct heap *heap, void *p, size_t old_size,
                          size_t new_size)
 {
-    const size_t room = page_of(p)->block_size;
+    struct page *const page = page_of(p);
+    const size_t room = page->block_size;
 
     if (new_size <= room && (new_size >= room / 2 || room <= 64))
         return p;
+    if (region_of(p)->is_huge && new_size > LARGE_BYTES) {
+        const int saved = errno;
+        void *const moved = move_huge(heap, region_of(p), page, new_size);
+
+        errno = saved;
+        if (moved)
+            return moved;
+    }
     void *const copy = slab_alloc(heap, new_size, 0);
     if (!copy)
         return new_size <= room ? p : NULL;

@@ -150,3 +150,20 @@ Test(os_pages, touching_keeps_contents)
     cr_assert_eq(p[2 * page], 2);
     cr_assert_eq(os_pages_unmap(NULL, p, 4 * page), 0);
 }
+
+Test(os_pages, pages_move_with_their_contents_and_grow_by_zeros)
+{
+    struct os_account account = {0};
+    const size_t page = os_page_size();
+    char *from = os_pages_map(&account, 2 * page);
+    memset(from, 7, 2 * page);
+    char *to = os_pages_reserve(4 * page, 0);
+    cr_assert_eq(os_pages_move(&account, from, 2 * page, to, 4 * page), 0);
+    cr_assert_eq(atomic_load(&account.mapped), 4 * page);
+    cr_assert_eq(to[0], 7);
+    cr_assert_eq(to[2 * page - 1], 7);
+    cr_assert_eq(to[2 * page], 0);
+    cr_assert_eq(to[4 * page - 1], 0);
+    cr_assert_eq(os_pages_release(&account, to, 4 * page, 4 * page), 0);
+    cr_assert_eq(atomic_load(&account.mapped), 0);
+}

@@ -159,6 +159,30 @@ Test(slab, refuses_what_cannot_be)
     slab->close(heap);
 }
 
+Test(slab, a_huge_block_grows_and_shrinks_with_its_contents)
+{
+    struct heap *heap = open_heap();
+    size_t size = 2 << 20;
+    unsigned char *p = slab->alloc(heap, size, 0);
+    memset(p, 1, size);
+    for (unsigned i = 0; i < 10; i++) {
+        size_t next = i < 5 ? size + (size << (i % 3)) / 2 : size - size / 3;
+        p = slab->resize(heap, p, size, next);
+        cr_assert_not_null(p);
+        size_t kept = size < next ? size : next;
+        cr_assert_eq(p[0], 1);
+        cr_assert_eq(p[kept - 1], 1);
+        memset(p, 1, next);
+        size = next;
+        check(heap, 1);
+    }
+    cr_assert_null(slab->resize(heap, p, size, PTRDIFF_MAX));
+    cr_assert_eq(p[size - 1], 1);
+    slab->dealloc(heap, p, size);
+    check(heap, 0);
+    slab->close(heap);
+}
+
 /* Threads pass blocks on through a shared board, so that most are freed by
  * others, and come and go. */
 enum { THREADS = 4, BOARD = 256, TURNS = 30000 };
