@@ -40,6 +40,13 @@ struct heap_report {
     size_t mapped_bytes; /* got from the system and not given back */
 };
 
+/* When the process forks, around it. */
+enum fork_phase {
+    FORK_BEFORE, /* take what must not be in the midst of a change */
+    FORK_PARENT, /* go on */
+    FORK_CHILD   /* go on, with the calling thread only */
+};
+
 struct allocator {
     const char *name;
     const char *summary; /* one line */
@@ -66,7 +73,11 @@ struct allocator {
      * returns 0 or an errno. */
     int (*enter)(struct heap *);
     void (*leave)(struct heap *);
-    /* Not required.  Returns 0, or ENOTSUP where this heap cannot say. */
+    /* Not required.  Around a fork while other threads are inside; called by
+     * the thread that forks. */
+    void (*fork)(struct heap *, enum fork_phase);
+    /* Not required.  Returns 0, or ENOTSUP where this heap cannot say.  May be
+     * called while threads are inside; then the figures are estimates. */
     int (*inspect)(struct heap *, struct heap_report *);
 };
 

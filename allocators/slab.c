@@ -67,8 +67,11 @@ enum {
 /* All slices but the one of the records. */
 #define ALL_SLICES (~(uint64_t)1)
 
-/* In page->remote: nobody but a free from elsewhere will find this page. */
-#define FULL ((uintptr_t)1)
+/* page->remote is one word: the first block in the low 48 bits, how many
+ * there are above them, and in bit 0 FULL: nobody but a free from elsewhere
+ * will find this page. */
+#define FULL     ((uint64_t)1)
+#define ONE_MORE ((uint64_t)1 << 48)
 
 /* Of a thread without a seat; no page has it. */
 #define NO_TICKET UINT64_MAX
@@ -92,7 +95,7 @@ struct page {
 
     _Alignas(CACHE_LINE) _Atomic uint64_t owner; /* a ticket; 0 when FULL */
     struct cache *home;                          /* always */
-    _Atomic uintptr_t remote;                    /* first block, or-ed FULL */
+    _Atomic uint64_t remote;                     /* what others freed */
     struct page *mailed;                         /* next in the mail */
 };
 
@@ -421,21 +424,34 @@ static void queue_remove(struct heap *heap, struct cache *cache,
 
 /* ---- pages and what others freed into them ---- */
 
+static inline struct block *remote_first(uint64_t remote)
+{
+    return (struct block *)(uintptr_t)(remote & (ONE_MORE - 1) & ~FULL);
+}
+
+static inline uint32_t remote_count(uint64_t remote)
+{
+    return (uint32_t)(remote / ONE_MORE);
+}
+
 /* Take over what others freed.  The page is not FULL. */
 static void page_collect(struct page *page)
 {
     if (!atomic_load_explicit(&page->remote, memory_order_relaxed))
         return;
-    struct block *const first = (struct block *)atomic_exchange_explicit(
-        &page->remote, 0, memory_order_acquire);
-    struct block *last = first;
-    uint32_t n = 1;
+    const uint64_t remote =
+        atomic_exchange_explicit(&page->remote, 0, memory_order_acquire);
+    struct block *const first = remote_first(remote);
 
-    for (; last->next; last = last->next)
-        n++;
-    last->next = page->free;
+    if (page->free) {
+        struct block *last = first;
+
+        while (last->next)
+            last = last->next;
+        last->next = page->free;
+    }
     page->free = first;
-    page->used -= n;
+    page->used -= remote_count(remote);
 }
 
 static void page_carve(struct page *page)
@@ -470,7 +486,7 @@ static bool page_refill(struct page *page)
 static bool page_retire_full(struct heap *heap, struct cache *cache,
                              struct page *page)
 {
-    uintptr_t none = 0;
+    uint64_t none = 0;
 
     atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
     if (!atomic_compare_exchange_strong(&page->remote, &none, FULL)) {
@@ -568,6 +584,7 @@ static void *alloc_large(struct heap *heap, size_t size)
     if (!page)
         return NULL;
     page->home = NULL;
+    atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
     atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
     page->used = page->carved = 1;
     return page->start;
@@ -684,13 +701,14 @@ static void free_own(struct heap *heap, struct page *page)
 /* By a thread that does not own the page. */
 static void free_remote(struct page *page, struct block *block)
 {
-    uintptr_t old = atomic_load_explicit(&page->remote, memory_order_relaxed);
+    uint64_t old = atomic_load_explicit(&page->remote, memory_order_relaxed);
+    uint64_t new;
 
-    do
-        block->next = (struct block *)(old & ~FULL);
-    while (!atomic_compare_exchange_weak_explicit(
-        &page->remote, &old, (uintptr_t)block, memory_order_acq_rel,
-        memory_order_relaxed));
+    do {
+        block->next = remote_first(old);
+        new = (old & ~(ONE_MORE - 1)) + ONE_MORE + (uintptr_t)block;
+    } while (!atomic_compare_exchange_weak_explicit(
+        &page->remote, &old, new, memory_order_acq_rel, memory_order_relaxed));
     if (!(old & FULL))
         return;
     struct cache *const home = page->home;
@@ -707,7 +725,7 @@ static void free_remote(struct page *page, struct block *block)
 static void free_into_full(struct heap *heap, struct cache *cache,
                            struct page *page, struct block *block)
 {
-    const uintptr_t old =
+    const uint64_t old =
         atomic_fetch_and_explicit(&page->remote, ~FULL, memory_order_acq_rel);
 
     block->next = page->free;
@@ -940,17 +958,6 @@ static void slab_close(struct heap *heap)
     (void)os_pages_release(NULL, heap, sizeof *heap, 0);
 }
 
-static size_t remote_blocks(struct page *page)
-{
-    const struct block *block =
-        (struct block *)(atomic_load(&page->remote) & ~FULL);
-    size_t n = 0;
-
-    for (; block; block = block->next)
-        n++;
-    return n;
-}
-
 static void count_region(struct region *region, struct heap_report *report)
 {
     for (unsigned i = 1; i < SLICES; i++) {
@@ -959,10 +966,19 @@ static void count_region(struct region *region, struct heap_report *report)
         if (!page->slices)
             continue;
         const size_t live =
-            page->used - (page->class ? remote_blocks(page) : 0);
+            page->used - remote_count(atomic_load(&page->remote));
         report->live_blocks += live;
         report->live_bytes += live * page->block_size;
     }
+}
+
+/* In the child the lock is the forking thread's own. */
+static void slab_fork(struct heap *heap, enum fork_phase phase)
+{
+    if (phase == FORK_BEFORE)
+        pthread_mutex_lock(&heap->lock);
+    else
+        pthread_mutex_unlock(&heap->lock);
 }
 
 static int slab_inspect(struct heap *heap, struct heap_report *report)
@@ -991,7 +1007,7 @@ static bool is_block_of(const struct page *page, const struct block *block)
 
 static const char *check_page(struct page *page)
 {
-    const uintptr_t remote = atomic_load(&page->remote);
+    const uint64_t remote = atomic_load(&page->remote);
     uint32_t n = 0;
 
     if (page->carved > page->capacity)
@@ -1002,10 +1018,11 @@ static const char *check_page(struct page *page)
     if (page->used + n != page->carved)
         return "used and free blocks are not all that were carved";
     n = 0;
-    for (struct block *b = (struct block *)(remote & ~FULL); b;
-         b = b->next, n++)
+    for (struct block *b = remote_first(remote); b; b = b->next, n++)
         if (!is_block_of(page, b) || n >= page->used)
             return "a remote list leads out of its page, or around";
+    if (n != remote_count(remote))
+        return "a remote list is not as long as its count";
     if (remote & FULL && (page->free || page->owner || remote != FULL))
         return "a page counts as full and has free blocks";
     return NULL;
@@ -1086,5 +1103,6 @@ const struct allocator slab_allocator = {
     .usable = slab_usable,
     .enter = slab_enter,
     .leave = slab_leave,
+    .fork = slab_fork,
     .inspect = slab_inspect,
 };
