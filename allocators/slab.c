@@ -269,6 +269,23 @@ static void decay(struct heap *heap)
     }
 }
 
+/* Out of address space: give back every empty region at once.  Returns
+ * whether there was one. */
+static bool release_empty(struct heap *heap)
+{
+    bool any = false;
+
+    for (struct region *r = heap->regions, *next; r; r = next) {
+        next = r->next;
+        if (r->free != ALL_SLICES)
+            continue;
+        region_unlink(&heap->regions, r);
+        region_unmap(heap, r);
+        any = true;
+    }
+    return any;
+}
+
 /* A region with a run of n free slices, or NULL. */
 static struct region *find_run(struct heap *heap, unsigned n, unsigned *first)
 {
@@ -598,7 +615,13 @@ static void *alloc_huge(struct heap *heap, size_t size, size_t align)
 
     if (whole == 0 || whole > PTRDIFF_MAX - REGION_BYTES - offset)
         return NULL;
-    struct region *const region = region_map(heap, offset + whole);
+    struct region *region = region_map(heap, offset + whole);
+    if (!region) {
+        pthread_mutex_lock(&heap->lock);
+        const bool any = release_empty(heap);
+        pthread_mutex_unlock(&heap->lock);
+        region = any ? region_map(heap, offset + whole) : NULL;
+    }
     if (!region)
         return NULL;
     struct page *const page = &region->page[offset / SLICE_BYTES];
