@@ -1,0 +1,551 @@
+/* test_pool.c - object pools, and the backend made of them.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "pool.h"
+#include "random.h"
+
+extern const struct allocator pool_allocator;
+static const struct allocator *const backend = &pool_allocator;
+
+/* ---- the pool ---- */
+
+enum { MADE = 0x600d };
+
+struct thing {
+    uint64_t made;  /* MADE while constructed */
+    uint64_t owner; /* 0: idle */
+    char rest[24];
+};
+
+static size_t constructed, destroyed, refuse_after = SIZE_MAX;
+
+static int construct(void *object, void *arg)
+{
+    struct thing *thing = object;
+    if (constructed >= refuse_after)
+        return EAGAIN;
+    cr_assert_eq(arg, &constructed);
+    cr_assert_neq(thing->made, MADE, "constructed twice");
+    thing->made = MADE;
+    thing->owner = 0;
+    constructed++;
+    return 0;
+}
+
+static void destroy(void *object, void *arg)
+{
+    struct thing *thing = object;
+    (void)arg;
+    cr_assert_eq(thing->made, MADE, "destroyed twice, or never made");
+    thing->made = 0;
+    destroyed++;
+}
+
+static struct hy_pool *open_pool(size_t size, size_t align)
+{
+    const struct hy_pool_config config = {.size = size,
+                                          .align = align,
+                                          .construct = construct,
+                                          .destroy = destroy,
+                                          .arg = &constructed};
+    struct hy_pool *pool = NULL;
+    constructed = destroyed = 0;
+    refuse_after = SIZE_MAX;
+    cr_assert_eq(hy_pool_open(&config, &pool), 0);
+    return pool;
+}
+
+static struct hy_pool_metrics check_pool(struct hy_pool *pool, size_t live)
+{
+    struct hy_pool_metrics m;
+    const char *fault = hy_pool_check(pool);
+    cr_assert_null(fault, "%s", fault);
+    hy_pool_measure(pool, &m);
+    cr_assert_eq(m.live, live, "%zu live, want %zu", m.live, live);
+    cr_assert_eq(m.objects, constructed);
+    cr_assert_geq(m.mapped_bytes, m.idle_bytes);
+    return m;
+}
+
+Test(pool, opens_only_what_fits_a_slab)
+{
+    static const struct hy_pool_config bad[] = {
+        {.size = 0},
+        {.size = HY_POOL_SLAB_BYTES},
+        {.size = SIZE_MAX},
+        {.size = 16, .align = 24},
+        {.size = 16, .align = HY_POOL_SLAB_BYTES},
+        {.size = 200000, .align = 131072},
+    };
+    struct hy_pool *pool;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        cr_assert_eq(hy_pool_open(&bad[i], &pool), EINVAL, "%zu", i);
+    hy_pool_close(NULL);
+}
+
+Test(pool, objects_are_aligned_and_apart)
+{
+    for (size_t size = 1; size <= 120000; size = size * 3 + 1) {
+        for (size_t align = 1; align <= 65536; align *= 4) {
+            const struct hy_pool_config config = {.size = size, .align = align};
+            struct hy_pool *pool;
+            struct hy_pool_cache cache;
+            unsigned char *p[200];
+            cr_assert_eq(hy_pool_open(&config, &pool), 0);
+            cr_assert_eq(hy_pool_attach(pool, &cache), 0);
+            const unsigned n = size > 1000 ? 10 : 200;
+            for (unsigned i = 0; i < n; i++) {
+                p[i] = hy_pool_get(&cache);
+                cr_assert_not_null(p[i]);
+                cr_assert_eq((uintptr_t)p[i] % align, 0);
+                cr_assert_eq(hy_pool_slab_of(p[i])->pool, pool);
+                cr_assert_eq(hy_pool_slab_of(p[i] + size - 1)->pool, pool);
+                memset(p[i], (int)i, size);
+            }
+            for (unsigned i = 0; i < n; i++) {
+                cr_assert_eq(p[i][0], i);
+                cr_assert_eq(p[i][size - 1], i);
+            }
+            cr_assert_null(hy_pool_check(pool));
+            hy_pool_close(pool);
+        }
+    }
+}
+
+Test(pool, the_last_object_put_is_the_next_one_got)
+{
+    struct hy_pool *pool = open_pool(sizeof(struct thing), 0);
+    struct hy_pool_cache cache;
+    cr_assert_eq(hy_pool_attach(pool, &cache), 0);
+    void *a = hy_pool_get(&cache), *b = hy_pool_get(&cache);
+    hy_pool_put(&cache, a);
+    hy_pool_put(&cache, b);
+    cr_assert_eq(hy_pool_get(&cache), b);
+    cr_assert_eq(hy_pool_get(&cache), a);
+    struct hy_pool_metrics m = check_pool(pool, 2);
+    cr_assert_eq(m.fresh, 1);
+    cr_assert_eq(m.loaded_hits, 3);
+    cr_assert_eq(m.previous_hits + m.depot_hits, 0);
+    hy_pool_close(pool);
+    cr_assert_eq(destroyed, constructed);
+}
+
+/* Far more than two magazines hold, so that both stacks are used. */
+Test(pool, overflow_goes_through_the_depot_and_comes_back)
+{
+    enum { MANY = 100000 };
+    static struct thing *held[MANY];
+    struct hy_pool *pool = open_pool(sizeof(struct thing), 0);
+    struct hy_pool_cache cache;
+    cr_assert_eq(hy_pool_attach(pool, &cache), 0);
+    size_t made = 0;
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            held[i] = hy_pool_get(&cache);
+            cr_assert_eq(held[i]->made, MADE);
+            cr_assert_eq(held[i]->owner, 0, "handed out twice");
+            held[i]->owner = 1;
+        }
+        check_pool(pool, MANY);
+        for (size_t i = 0; i < MANY; i++) {
+            held[i]->owner = 0;
+            hy_pool_put(&cache, held[i]);
+        }
+        struct hy_pool_metrics m = check_pool(pool, 0);
+        cr_assert_eq(m.idle_bytes, constructed * sizeof(struct thing));
+        cr_assert_eq(m.loaded_hits + m.previous_hits + m.depot_hits + m.fresh,
+                     (uint64_t)MANY * (round + 1));
+        cr_assert(round == 0 || m.depot_hits >= MANY / HY_POOL_ROUNDS / 2);
+        cr_assert(round == 0 || m.objects == made, "made more in round %u",
+                  round);
+        made = m.objects;
+    }
+    hy_pool_detach(&cache);
+    check_pool(pool, 0);
+    hy_pool_close(pool);
+    cr_assert_eq(destroyed, constructed);
+}
+
+Test(pool, a_constructor_may_refuse)
+{
+    struct hy_pool *pool = open_pool(sizeof(struct thing), 0);
+    struct hy_pool_cache cache;
+    cr_assert_eq(hy_pool_attach(pool, &cache), 0);
+    refuse_after = 70;
+    for (unsigned i = 0; i < 70; i++)
+        cr_assert_not_null(hy_pool_get(&cache));
+    errno = 0;
+    cr_assert_null(hy_pool_get(&cache));
+    cr_assert_eq(errno, EAGAIN);
+    check_pool(pool, 70);
+    refuse_after = SIZE_MAX;
+    cr_assert_not_null(hy_pool_get(&cache));
+    check_pool(pool, 71);
+    hy_pool_close(pool);
+    cr_assert_eq(destroyed, constructed);
+}
+
+/* Several caches in one thread, attached and detached at random. */
+Test(pool, holds_its_invariant_under_random_use)
+{
+    enum { CACHES = 5, SLOTS = 3000, STEPS = 200000 };
+    static struct thing *held[SLOTS];
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        struct random r;
+        struct hy_pool_cache cache[CACHES] = {{0}};
+        struct hy_pool *pool = open_pool(sizeof(struct thing) << seed, 0);
+        size_t live = 0, bias = 50;
+        random_seed(&r, seed);
+        memset(held, 0, sizeof held);
+        for (unsigned step = 0; step < STEPS; step++) {
+            struct hy_pool_cache *c = &cache[random_below(&r, CACHES)];
+            struct thing **slot = &held[random_below(&r, SLOTS)];
+            if (step % 5000 == 0) {
+                check_pool(pool, live);
+                bias = random_below(&r, 101);
+            }
+            if (!c->loaded)
+                cr_assert_eq(hy_pool_attach(pool, c), 0);
+            else if (random_below(&r, 500) == 0)
+                hy_pool_detach(c);
+            else if (!*slot && random_below(&r, 100) < bias) {
+                *slot = hy_pool_get(c);
+                cr_assert_eq((*slot)->made, MADE);
+                cr_assert_eq((*slot)->owner, 0);
+                (*slot)->owner = step + 1;
+                live++;
+            } else if (*slot && random_below(&r, 100) >= bias) {
+                (*slot)->owner = 0;
+                if (random_below(&r, 20))
+                    hy_pool_put(c, *slot);
+                else
+                    hy_pool_put_shared(pool, *slot);
+                *slot = NULL;
+                live--;
+            }
+        }
+        for (unsigned i = 0; i < SLOTS; i++)
+            if (held[i])
+                held[i]->owner = 0, hy_pool_put_shared(pool, held[i]);
+        check_pool(pool, 0);
+        for (unsigned i = 0; i < CACHES; i++)
+            if (cache[i].loaded)
+                hy_pool_detach(&cache[i]);
+        check_pool(pool, 0);
+        hy_pool_close(pool);
+        cr_assert_eq(destroyed, constructed);
+    }
+}
+
+Test(pool, check_finds_a_double_put)
+{
+    struct hy_pool *pool = open_pool(sizeof(struct thing), 0);
+    struct hy_pool_cache cache;
+    cr_assert_eq(hy_pool_attach(pool, &cache), 0);
+    void *p = hy_pool_get(&cache);
+    hy_pool_put(&cache, p);
+    hy_pool_put(&cache, p);
+    cr_assert_str_eq(hy_pool_check(pool), "an object is in two rounds");
+    hy_pool_close(pool);
+}
+
+/* Two producers, two consumers: magazines travel round through the depot. */
+enum { PAIRS = 2, RING = 512, PASSED = 300000 };
+
+struct lane {
+    struct hy_pool *pool;
+    _Atomic(struct thing *) ring[RING];
+    _Atomic unsigned faults;
+};
+
+static void *produce(void *arg)
+{
+    struct lane *lane = arg;
+    struct hy_pool_cache cache;
+    if (hy_pool_attach(lane->pool, &cache))
+        abort();
+    for (unsigned i = 0; i < PASSED; i++) {
+        struct thing *thing = hy_pool_get(&cache);
+        if (!thing)
+            abort();
+        lane->faults += thing->made != MADE || thing->owner != 0;
+        thing->owner = (uintptr_t)lane;
+        while (atomic_load(&lane->ring[i % RING]))
+            sched_yield();
+        atomic_store(&lane->ring[i % RING], thing);
+        if (i % 50000 == 49999) {
+            hy_pool_detach(&cache);
+            if (hy_pool_attach(lane->pool, &cache))
+                abort();
+        }
+    }
+    hy_pool_detach(&cache);
+    return NULL;
+}
+
+static void *consume(void *arg)
+{
+    struct lane *lane = arg;
+    struct hy_pool_cache cache;
+    if (hy_pool_attach(lane->pool, &cache))
+        abort();
+    for (unsigned i = 0; i < PASSED; i++) {
+        struct thing *thing;
+        while (!(thing = atomic_exchange(&lane->ring[i % RING], NULL)))
+            sched_yield();
+        lane->faults += thing->made != MADE || thing->owner != (uintptr_t)lane;
+        thing->owner = 0;
+        if (i % 100 == 99)
+            hy_pool_put_shared(lane->pool, thing);
+        else
+            hy_pool_put(&cache, thing);
+    }
+    hy_pool_detach(&cache);
+    return NULL;
+}
+
+Test(pool, producers_and_consumers_share_the_depot)
+{
+    static struct lane lane[PAIRS];
+    struct hy_pool *pool = open_pool(sizeof(struct thing), 64);
+    pthread_t thread[2 * PAIRS];
+    for (unsigned i = 0; i < PAIRS; i++) {
+        lane[i].pool = pool;
+        cr_assert_eq(pthread_create(&thread[2 * i], NULL, produce, &lane[i]),
+                     0);
+        cr_assert_eq(
+            pthread_create(&thread[2 * i + 1], NULL, consume, &lane[i]), 0);
+    }
+    for (unsigned i = 0; i < 2 * PAIRS; i++)
+        pthread_join(thread[i], NULL);
+    for (unsigned i = 0; i < PAIRS; i++)
+        cr_assert_eq(lane[i].faults, 0);
+    struct hy_pool_metrics m = check_pool(pool, 0);
+    cr_assert_gt(m.depot_hits, 0);
+    cr_assert_leq(m.objects, PAIRS * RING + 2 * PAIRS * 3 * HY_POOL_ROUNDS + 64,
+                  "%zu objects", m.objects);
+    hy_pool_close(pool);
+    cr_assert_eq(destroyed, constructed);
+}
+
+/* ---- the backend ---- */
+
+static struct heap *open_heap(void)
+{
+    struct heap *heap = NULL;
+    cr_assert_eq(backend->open(&(struct heap_config){.threads = 8}, &heap), 0);
+    return heap;
+}
+
+static void check_heap(struct heap *heap, size_t bytes, size_t blocks)
+{
+    struct heap_report report;
+    cr_assert_eq(backend->inspect(heap, &report), 0);
+    cr_assert_eq(report.live_blocks, blocks, "%zu blocks, want %zu",
+                 report.live_blocks, blocks);
+    cr_assert_eq(report.live_bytes, bytes, "%zu bytes, want %zu",
+                 report.live_bytes, bytes);
+    cr_assert_geq(report.mapped_bytes, bytes);
+}
+
+Test(pool, a_class_wastes_at_most_a_quarter)
+{
+    struct heap *heap = open_heap();
+    for (size_t size = 0; size <= 32 << 10; size++) {
+        void *p = backend->alloc(heap, size, 0);
+        size_t usable = backend->usable(heap, p, size);
+        cr_assert_geq(usable, size);
+        cr_assert_leq(usable, size + 16 + size / 4, "%zu: %zu", size, usable);
+        check_heap(heap, usable, 1);
+        backend->dealloc(heap, p, size);
+    }
+    check_heap(heap, 0, 0);
+    backend->close(heap);
+}
+
+struct block {
+    unsigned char *p;
+    size_t size, usable;
+    unsigned char fill;
+};
+
+static size_t random_size(struct random *r)
+{
+    uint64_t kind = random_below(r, 100);
+    return random_below(r, kind < 70 ? 300 : kind < 90 ? 40000 : 700000);
+}
+
+static void refill(struct heap *heap, struct block *b, struct random *r)
+{
+    b->usable = backend->usable(heap, b->p, b->size);
+    cr_assert_geq(b->usable, b->size);
+    b->fill = (unsigned char)random_below(r, 256);
+    memset(b->p, b->fill, b->size);
+}
+
+static void fill_slot(struct heap *heap, struct block *b, struct random *r)
+{
+    size_t align = random_below(r, 6) ? 0 : (size_t)1 << random_below(r, 22);
+    b->size = random_size(r);
+    if (random_below(r, 4)) {
+        b->p = backend->alloc(heap, b->size, align);
+    } else {
+        align = 0;
+        b->p = backend->zalloc(heap, b->size);
+        for (size_t i = 0; i < b->size; i++)
+            cr_assert_eq(b->p[i], 0);
+    }
+    cr_assert_not_null(b->p);
+    cr_assert_eq((uintptr_t)b->p % (align > 16 ? align : 16), 0);
+    refill(heap, b, r);
+}
+
+static void resize_slot(struct heap *heap, struct block *b, struct random *r)
+{
+    size_t old = b->size, size = random_size(r) + 1;
+    b->p = backend->resize(heap, b->p, old, size);
+    cr_assert_not_null(b->p);
+    for (size_t i = 0; i < (old < size ? old : size); i += 61)
+        cr_assert_eq(b->p[i], b->fill);
+    b->size = size;
+    refill(heap, b, r);
+}
+
+Test(pool, the_backend_follows_the_model)
+{
+    enum { SLOTS = 400, STEPS = 30000 };
+    static struct block block[SLOTS];
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        struct heap *heap = open_heap();
+        struct random r;
+        size_t live = 0, bytes = 0;
+        random_seed(&r, seed);
+        memset(block, 0, sizeof block);
+        for (unsigned step = 0; step < STEPS; step++) {
+            struct block *b = &block[random_below(&r, SLOTS)];
+            bytes -= b->p ? b->usable : 0;
+            if (!b->p) {
+                fill_slot(heap, b, &r);
+                live++;
+            } else if (random_below(&r, 4) == 0) {
+                resize_slot(heap, b, &r);
+            } else {
+                cr_assert(b->size == 0 || b->p[b->size - 1] == b->fill);
+                backend->dealloc(heap, b->p, b->size);
+                b->p = NULL;
+                live--;
+            }
+            bytes += b->p ? b->usable : 0;
+            if (step % 1000 == 0)
+                check_heap(heap, bytes, live);
+            if (step % 7000 == 6999)
+                backend->leave(heap);
+        }
+        for (unsigned i = 0; i < SLOTS; i++)
+            backend->dealloc(heap, block[i].p, block[i].size);
+        check_heap(heap, 0, 0);
+        backend->leave(heap);
+        check_heap(heap, 0, 0);
+        backend->close(heap);
+    }
+}
+
+Test(pool, the_backend_resizes_in_place_within_a_class)
+{
+    struct heap *heap = open_heap();
+    char *p = backend->alloc(heap, 130, 0);
+    cr_assert_eq(backend->resize(heap, p, 130, 160), p);
+    cr_assert_neq(backend->resize(heap, p, 160, 161), p);
+    char *big = backend->alloc(heap, 100000, 0);
+    cr_assert_eq(backend->resize(heap, big, 100000, 60000), big);
+    backend->close(heap);
+}
+
+Test(pool, the_backend_refuses_what_cannot_be)
+{
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 4096, PTRDIFF_MAX,
+                                   (size_t)PTRDIFF_MAX + 1};
+    struct heap *heap = open_heap();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (size_t align = 0; align <= 1 << 20; align += 1 << 20) {
+            errno = 0;
+            cr_assert_null(backend->alloc(heap, sizes[i], align));
+            cr_assert_eq(errno, ENOMEM);
+        }
+        errno = 0;
+        cr_assert_null(backend->zalloc(heap, sizes[i]));
+        cr_assert_eq(errno, ENOMEM);
+    }
+    cr_assert_null(backend->alloc(heap, 1, SIZE_MAX / 2 + 1));
+    backend->dealloc(heap, NULL, 0);
+    check_heap(heap, 0, 0);
+    backend->close(heap);
+}
+
+/* Blocks go over a board, so most are freed by others; threads come and go. */
+enum { THREADS = 4, BOARD = 256, TURNS = 30000 };
+
+struct party {
+    struct heap *heap;
+    _Atomic(size_t *) board[BOARD];
+    _Atomic unsigned next;
+};
+
+static void *take_part(void *arg)
+{
+    struct party *party = arg;
+    struct random r;
+    random_seed(&r, atomic_fetch_add(&party->next, 1) + 77);
+    if (backend->enter(party->heap))
+        abort();
+    for (unsigned i = 0; i < TURNS; i++) {
+        size_t size = sizeof(size_t) + random_below(&r, i % 50 ? 200 : 90000);
+        size_t *p = backend->alloc(party->heap, size, 0);
+        if (!p)
+            abort();
+        *p = size ^ (size_t)(uintptr_t)p;
+        size_t *old =
+            atomic_exchange(&party->board[random_below(&r, BOARD)], p);
+        if (old && (*old ^ (size_t)(uintptr_t)old) > 100000)
+            abort();
+        backend->dealloc(party->heap, old, 0);
+    }
+    backend->leave(party->heap);
+    return NULL;
+}
+
+Test(pool, the_backends_threads_may_free_what_others_allocated)
+{
+    static struct party party;
+    party.heap = open_heap();
+    for (unsigned round = 0; round < 4; round++) {
+        pthread_t thread[THREADS];
+        for (unsigned i = 0; i < THREADS; i++)
+            cr_assert_eq(pthread_create(&thread[i], NULL, take_part, &party),
+                         0);
+        for (unsigned i = 0; i < THREADS; i++)
+            pthread_join(thread[i], NULL);
+        size_t live = 0, bytes = 0;
+        for (unsigned i = 0; i < BOARD; i++) {
+            size_t *p = atomic_load(&party.board[i]);
+            live += p != NULL;
+            bytes += p ? backend->usable(party.heap, p, 0) : 0;
+        }
+        check_heap(party.heap, bytes, live);
+    }
+    for (unsigned i = 0; i < BOARD; i++)
+        backend->dealloc(party.heap, atomic_load(&party.board[i]), 0);
+    check_heap(party.heap, 0, 0);
+    backend->close(party.heap);
+}
