@@ -12,11 +12,17 @@ extern const struct allocator null_allocator;
 extern const struct allocator system_allocator;
 extern const struct allocator arena_allocator;
 extern const struct allocator slab_allocator;
+extern const struct allocator buddy_allocator;
 extern const struct allocator pool_allocator;
 
 const struct allocator *const allocators[] = {
-    &null_allocator, &system_allocator, &arena_allocator,
-    &slab_allocator, &pool_allocator,   NULL,
+    &null_allocator,
+    &system_allocator,
+    &arena_allocator,
+    &slab_allocator,
+    &buddy_allocator,
+    &pool_allocator,
+    NULL,
 };
 
 const struct allocator *allocator_find(const char *name)

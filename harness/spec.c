@@ -20,7 +20,7 @@ const struct spec_key spec_keys[] = {
      "as FILE.hyt (default: server-sim,sqlite)"},
     {"allocators", "LIST",
      "backends, known libraries, or paths of libraries (default: null,system,"
-     "arena,slab,jemalloc,mimalloc,tcmalloc,tbbmalloc)"},
+     "arena,slab,buddy,pool,jemalloc,mimalloc,tcmalloc,tbbmalloc)"},
     {"threads", "LIST", "numbers of threads, 1..1024 (default: 1)"},
     {"meters", "LIST",
      "time, memory, leak, latency, check (default: time,memory,leak)"},
@@ -243,7 +243,7 @@ void spec_init(struct spec *spec)
                           .timeout_s = 60};
     set_list(&spec->workloads, "server-sim,sqlite");
     set_list(&spec->allocators,
-             "null,system,arena,slab,jemalloc,mimalloc,tcmalloc,"
+             "null,system,arena,slab,buddy,pool,jemalloc,mimalloc,tcmalloc,"
              "tbbmalloc");
     set_list(&spec->meters, "time,memory,leak");
 }

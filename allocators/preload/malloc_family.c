@@ -33,6 +33,9 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* At once, that a backend need be fast for. */
+enum { THREADS_MAX = 1024 };
+
 extern const struct allocator HEAPYARD_BACKEND;
 static const struct allocator *const backend = &HEAPYARD_BACKEND;
 
@@ -88,7 +91,8 @@ static struct heap *open_heap(void)
             sched_yield();
             continue;
         }
-        if (backend->open(&(struct heap_config){.threads = 1}, &heap)) {
+        if (backend->open(&(struct heap_config){.threads = THREADS_MAX},
+                          &heap)) {
             atomic_store(&is_opening, false);
             return NULL;
         }

@@ -1,0 +1,16 @@
+/* buddy.h - the binary buddy system, seen from its tests.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_BUDDY_H
+#define HEAPYARD_BUDDY_H
+
+#include "allocator.h"
+
+extern const struct allocator buddy_allocator;
+
+/* What is wrong in a heap of buddy_allocator, as a sentence, or NULL.  No
+ * other thread is inside.  O(regions); for tests. */
+const char *buddy_check(struct heap *heap);
+
+#endif

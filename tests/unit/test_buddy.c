@@ -1,0 +1,391 @@
+/* test_buddy.c - the buddy system: its invariant, its bytes, its threads.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "buddy.h"
+
+static const struct allocator *const A = &buddy_allocator;
+
+enum { KIB = 1024, MIB = 1024 * KIB };
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+static void check(struct heap *heap)
+{
+    const char *fault = buddy_check(heap);
+    cr_assert_null(fault, "%s", fault);
+}
+
+static struct heap *open_heap(unsigned threads)
+{
+    const struct heap_config config = {threads, 64 * (size_t)MIB};
+    struct heap *heap = NULL;
+    cr_assert_eq(A->open(&config, &heap), 0);
+    check(heap);
+    return heap;
+}
+
+static struct heap_report inspect(struct heap *heap)
+{
+    struct heap_report report;
+    cr_assert_eq(A->inspect(heap, &report), 0);
+    return report;
+}
+
+/* What a heap holds that has one free region and nothing else. */
+static size_t mapped_at_rest(unsigned threads)
+{
+    struct heap *heap = open_heap(threads);
+    A->dealloc(heap, A->alloc(heap, 1, 0), 1);
+    const size_t mapped = inspect(heap).mapped_bytes;
+    A->close(heap);
+    return mapped;
+}
+
+/* Nothing is live: all bytes are back in one region, and the rest is gone. */
+static void close_heap(struct heap *heap, unsigned threads)
+{
+    A->leave(heap);
+    check(heap);
+    const struct heap_report report = inspect(heap);
+    cr_assert_eq(report.live_bytes, 0);
+    cr_assert_eq(report.live_blocks, 0);
+    cr_assert_leq(report.mapped_bytes, mapped_at_rest(threads));
+    /* Whole again: its largest block can be had without mapping more. */
+    A->dealloc(heap, A->alloc(heap, 32 * MIB, 0), 32 * MIB);
+    cr_assert_eq(inspect(heap).mapped_bytes, mapped_at_rest(threads));
+    check(heap);
+    A->close(heap);
+}
+
+Test(buddy, sizes_are_rounded_to_powers_of_two)
+{
+    static const size_t sizes[][2] = {{0, 32},
+                                      {1, 32},
+                                      {32, 32},
+                                      {33, 64},
+                                      {64, 64},
+                                      {65, 128},
+                                      {4096, 4096},
+                                      {4097, 8192},
+                                      {16 * MIB + 1, 32 * MIB},
+                                      {32 * MIB, 32 * MIB}};
+    struct heap *heap = open_heap(1);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        void *p = A->alloc(heap, sizes[i][0], 0);
+        cr_assert_not_null(p);
+        cr_assert_eq(A->usable(heap, p, sizes[i][0]), sizes[i][1]);
+        cr_assert_eq(inspect(heap).live_bytes, sizes[i][1]);
+        A->dealloc(heap, p, sizes[i][0]);
+        check(heap);
+    }
+    char *big = A->alloc(heap, 40 * MIB + 1, 0);
+    cr_assert_geq(A->usable(heap, big, 40 * MIB + 1), 40 * (size_t)MIB + 1);
+    big[40 * MIB] = 1;
+    check(heap);
+    A->dealloc(heap, big, 40 * MIB + 1);
+    A->dealloc(heap, NULL, 0);
+    close_heap(heap, 1);
+}
+
+Test(buddy, every_alignment_is_met)
+{
+    static const size_t sizes[] = {0, 1, 100, 5000, 3 * MIB, 33 * MIB};
+    struct heap *heap = open_heap(1);
+    void *block[6][29];
+    for (size_t s = 0; s < 6; s++) {
+        for (size_t k = 0; k < 29; k++) {
+            char *p = block[s][k] = A->alloc(heap, sizes[s], (size_t)1 << k);
+            cr_assert_not_null(p);
+            cr_assert_eq((uintptr_t)p & (((size_t)1 << k) - 1), 0);
+            cr_assert_eq((uintptr_t)p % 16, 0);
+            if (sizes[s])
+                p[0] = p[sizes[s] - 1] = 1;
+        }
+        check(heap);
+    }
+    cr_assert_eq(inspect(heap).live_blocks, 6 * 29);
+    for (size_t s = 0; s < 6; s++) {
+        for (size_t k = 0; k < 29; k++)
+            A->dealloc(heap, block[s][k], sizes[s]);
+        check(heap);
+    }
+    close_heap(heap, 1);
+}
+
+Test(buddy, impossible_sizes_fail_and_change_nothing)
+{
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX / 2 + 1,
+                                   (size_t)PTRDIFF_MAX,
+                                   (size_t)PTRDIFF_MAX - 64};
+    struct heap *heap = open_heap(1);
+    char *p = A->alloc(heap, 10, 0);
+    p[9] = 'p';
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        errno = 0;
+        cr_assert_null(A->alloc(heap, sizes[i], 0));
+        cr_assert_eq(errno, ENOMEM);
+        errno = 0;
+        cr_assert_null(A->alloc(heap, sizes[i], (size_t)1 << 40));
+        cr_assert_eq(errno, ENOMEM);
+        errno = 0;
+        cr_assert_null(A->zalloc(heap, sizes[i]));
+        cr_assert_eq(errno, ENOMEM);
+        errno = 0;
+        cr_assert_null(A->resize(heap, p, 10, sizes[i]));
+        cr_assert_eq(errno, ENOMEM);
+    }
+    cr_assert_null(A->alloc(heap, 1, (size_t)1 << 63));
+    cr_assert_null(A->alloc(heap, 1, (size_t)1 << 62));
+    check(heap);
+    cr_assert_eq(p[9], 'p');
+    cr_assert_eq(inspect(heap).live_blocks, 1);
+    A->dealloc(heap, p, 10);
+    close_heap(heap, 1);
+}
+
+Test(buddy, resize_stays_in_place_where_it_can)
+{
+    struct heap *heap = open_heap(1);
+    /* Above the quick lists, so that buddies are where they are expected. */
+    char *p = A->alloc(heap, 64 * KIB, 0);
+    p[0] = 'p';
+    cr_assert_eq(A->resize(heap, p, 64 * KIB, 40 * KIB), (void *)p);
+    cr_assert_eq(A->resize(heap, p, 40 * KIB, 512 * KIB), (void *)p);
+    cr_assert_eq(A->usable(heap, p, 512 * KIB), 512 * KIB);
+    check(heap);
+    cr_assert_eq(A->resize(heap, p, 512 * KIB, 100), (void *)p);
+    cr_assert_eq(A->usable(heap, p, 100), 128);
+    check(heap);
+    cr_assert_eq(A->resize(heap, p, 100, 64 * KIB), (void *)p);
+    char *q = A->alloc(heap, 64 * KIB, 0);
+    cr_assert_eq(q, p + 64 * KIB);
+    char *copy = A->resize(heap, p, 64 * KIB, 33 * MIB);
+    cr_assert_neq(copy, p);
+    cr_assert_eq(copy[0], 'p');
+    check(heap);
+    const size_t mapped = inspect(heap).mapped_bytes;
+    cr_assert_eq(A->resize(heap, copy, 33 * MIB, 32 * MIB + 1), (void *)copy);
+    cr_assert_lt(inspect(heap).mapped_bytes, mapped);
+    check(heap);
+    p = A->resize(heap, copy, 32 * MIB + 1, 20);
+    cr_assert_eq(p[0], 'p');
+    A->dealloc(heap, p, 20);
+    A->dealloc(heap, q, 64 * KIB);
+    close_heap(heap, 1);
+}
+
+/* ---- Against a model ---- */
+
+enum {
+    SLOTS = 1500,
+    STEPS = 60000,
+    MARKED = 64 /* bytes that are marked at both ends of a block */
+};
+
+struct slot {
+    unsigned char *p;
+    size_t size;
+    unsigned char mark;
+};
+
+static size_t random_size(uint64_t *seed)
+{
+    const uint64_t r = next_random(seed);
+    if (r % 4096 == 0)
+        return 32 * MIB - 100 + next_random(seed) % MIB;
+    if (r % 512 == 0)
+        return next_random(seed) % (4 * MIB);
+    return next_random(seed) % ((size_t)2 << (r >> 60));
+}
+
+static void mark(struct slot *slot)
+{
+    for (size_t i = 0; i < slot->size && i < MARKED; i++)
+        slot->p[i] = slot->p[slot->size - 1 - i] = slot->mark;
+}
+
+static void verify(const struct slot *slot, size_t size)
+{
+    for (size_t i = 0; i < size && i < MARKED; i++)
+        cr_assert_eq(slot->p[i], slot->mark);
+    for (size_t i = 0; size == slot->size && i < size && i < MARKED; i++)
+        cr_assert_eq(slot->p[size - 1 - i], slot->mark);
+}
+
+static void fill_slot(struct heap *heap, struct slot *slot, uint64_t *seed)
+{
+    const uint64_t r = next_random(seed);
+    slot->size = random_size(seed);
+    slot->mark = (unsigned char)(r >> 32);
+    if (r % 4 == 0) {
+        slot->p = A->zalloc(heap, slot->size);
+        for (size_t i = 0; i < slot->size; i++) {
+            if (slot->p[i])
+                cr_assert_fail("zalloc gave a byte that is not zero");
+        }
+    } else {
+        const size_t align = r % 4 == 1 ? (size_t)1 << (r >> 8) % 14 : 0;
+        slot->p = A->alloc(heap, slot->size, align);
+        cr_assert(!align || (uintptr_t)slot->p % align == 0);
+    }
+    cr_assert_not_null(slot->p);
+    mark(slot);
+}
+
+static void step(struct heap *heap, struct slot *slot, uint64_t *seed)
+{
+    if (!slot->p) {
+        fill_slot(heap, slot, seed);
+        return;
+    }
+    verify(slot, slot->size);
+    if (next_random(seed) % 3) {
+        A->dealloc(heap, slot->p, slot->size);
+        slot->p = NULL;
+        return;
+    }
+    const size_t size = random_size(seed) + 1;
+    slot->p = A->resize(heap, slot->p, slot->size, size);
+    cr_assert_not_null(slot->p);
+    /* What was marked at the front and is still inside. */
+    verify(slot, slot->size < size ? slot->size : size < MARKED ? size : 0);
+    slot->size = size;
+    mark(slot);
+}
+
+static void check_model(struct heap *heap, const struct slot *slots)
+{
+    size_t bytes = 0, blocks = 0;
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (!slots[i].p)
+            continue;
+        const size_t usable = A->usable(heap, slots[i].p, slots[i].size);
+        cr_assert_geq(usable, slots[i].size);
+        bytes += usable;
+        blocks++;
+    }
+    check(heap);
+    cr_assert_eq(inspect(heap).live_bytes, bytes);
+    cr_assert_eq(inspect(heap).live_blocks, blocks);
+}
+
+Test(buddy, behaves_like_its_model)
+{
+    static struct slot slots[SLOTS];
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+        uint64_t random = seed;
+        struct heap *heap = open_heap(1);
+        cr_assert_eq(A->enter(heap), 0);
+        for (size_t i = 0; i < STEPS; i++) {
+            step(heap, &slots[next_random(&random) % SLOTS], &random);
+            if (i % 1000 == 0)
+                check_model(heap, slots);
+        }
+        for (size_t i = 0; i < SLOTS; i++) {
+            A->dealloc(heap, slots[i].p, slots[i].size);
+            slots[i].p = NULL;
+        }
+        close_heap(heap, 1);
+    }
+}
+
+/* ---- Threads ---- */
+
+enum { THREADS = 4, SHARED_SLOTS = 512, THREAD_STEPS = 100000 };
+
+struct parcel {
+    size_t size;
+    uint64_t stamp;
+};
+
+static struct heap *shared_heap;
+static struct parcel *_Atomic shared_slots[SHARED_SLOTS];
+static atomic_uint faults;
+
+static void open_parcel(struct parcel *parcel)
+{
+    if (!parcel)
+        return;
+    if (parcel->stamp != (parcel->size ^ (uintptr_t)parcel))
+        atomic_fetch_add(&faults, 1);
+    A->dealloc(shared_heap, parcel, parcel->size);
+}
+
+/* Put parcels into shared slots, and free what stood there, most often from
+ * another thread. */
+static void *exchange(void *seed)
+{
+    uint64_t random = *(const uint64_t *)seed;
+    if (A->enter(shared_heap))
+        atomic_fetch_add(&faults, 1);
+    for (size_t i = 0; i < THREAD_STEPS; i++) {
+        const uint64_t r = next_random(&random);
+        size_t size = sizeof(struct parcel) + r % ((size_t)64 << (r >> 61));
+        if (r % 1024 == 0)
+            size += 100 * KIB;
+        struct parcel *parcel = A->alloc(shared_heap, size, 0);
+        if (!parcel) {
+            atomic_fetch_add(&faults, 1);
+            continue;
+        }
+        if (r % 8 == 1) {
+            parcel->stamp = r;
+            struct parcel *moved =
+                A->resize(shared_heap, parcel, size, size + r % 3000);
+            if (!moved || moved->stamp != r)
+                atomic_fetch_add(&faults, 1);
+            else
+                parcel = moved, size += r % 3000;
+        }
+        parcel->size = size;
+        parcel->stamp = size ^ (uintptr_t)parcel;
+        open_parcel(
+            atomic_exchange(&shared_slots[(r >> 16) % SHARED_SLOTS], parcel));
+    }
+    A->leave(shared_heap);
+    return NULL;
+}
+
+/* With more threads than seats, too: some then share the core alone. */
+static void run_threads(unsigned threads, unsigned told)
+{
+    pthread_t thread[40];
+    uint64_t seed[40];
+    shared_heap = open_heap(told);
+    for (unsigned i = 0; i < threads; i++) {
+        seed[i] = i + 1;
+        cr_assert_eq(pthread_create(&thread[i], NULL, exchange, &seed[i]), 0);
+    }
+    for (unsigned i = 0; i < threads; i++)
+        (void)pthread_join(thread[i], NULL);
+    cr_assert_eq(atomic_load(&faults), 0);
+    check(shared_heap);
+    for (size_t i = 0; i < SHARED_SLOTS; i++)
+        open_parcel(atomic_exchange(&shared_slots[i], NULL));
+    cr_assert_eq(atomic_load(&faults), 0);
+    close_heap(shared_heap, told);
+}
+
+Test(buddy, threads_free_the_blocks_of_others)
+{
+    run_threads(THREADS, THREADS);
+}
+
+Test(buddy, threads_without_a_seat_are_served)
+{
+    run_threads(24, 1);
+}
