@@ -10,11 +10,15 @@
 #ifndef HEAPYARD_ALLOCATOR_H
 #define HEAPYARD_ALLOCATOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct heap;        /* each backend has its own */
-struct heap_report; /* below */
+#include "knobs.h"
+
+struct heap;         /* each backend has its own */
+struct heap_report;  /* below */
+struct heap_visitor; /* heap_walk.h */
 
 enum allocator_trait {
     TRAIT_SHARED = 1,      /* many threads may use one heap at once */
@@ -29,6 +33,8 @@ enum allocator_trait {
 struct heap_config {
     unsigned threads; /* that will enter, at most */
     size_t max_size;  /* bytes, of the largest block that will be asked for */
+    const struct knob_values *knobs; /* of the allocator's table; NULL: presets;
+                                        borrowed until open returns */
 };
 
 /* What a heap can say of itself.  Each figure is exact when taken while no
@@ -49,9 +55,10 @@ enum fork_phase {
 
 struct allocator {
     const char *name;
-    const char *summary; /* one line */
-    unsigned traits;     /* or-ed enum allocator_trait */
-    size_t max_align;    /* bytes; 0 = no limit */
+    const char *summary;      /* one line */
+    unsigned traits;          /* or-ed enum allocator_trait */
+    size_t max_align;         /* bytes; 0 = no limit */
+    const struct knob *knobs; /* ended by a knob without a name; NULL: none */
 
     /* Required.  Make an empty heap.  Returns 0 or a positive errno. */
     int (*open)(const struct heap_config *, struct heap **out);
@@ -79,6 +86,10 @@ struct allocator {
     /* Not required.  Returns 0, or ENOTSUP where this heap cannot say.  May be
      * called while threads are inside; then the figures are estimates. */
     int (*inspect)(struct heap *, struct heap_report *);
+    /* Not required.  Show every span of the heap's address space and every
+     * block in it, as heap_walk.h says.  No thread is inside.  Returns 0 or an
+     * errno. */
+    int (*walk)(struct heap *, const struct heap_visitor *);
 };
 
 /* All backends, ended by NULL. */
@@ -86,5 +97,21 @@ extern const struct allocator *const allocators[];
 
 /* The backend of that name, or NULL. */
 const struct allocator *allocator_find(const char *name);
+
+/* The backend that `text` chooses: "name" or "name:knob=value:knob=value".
+ *
+ * Returns 0 and *out and its knobs' values; ENOENT if no backend has that
+ * name; or EINVAL, and why[why_size] says in one line what is wrong with the
+ * knobs.  Allocates nothing. */
+int allocator_choose(const char *text, const struct allocator **out,
+                     struct knob_values *values, char *why, size_t why_size);
+
+/* The value of knob i of the table that belongs to the config: what was set,
+ * or its preset. */
+static inline double heap_knob(const struct heap_config *config,
+                               const struct knob *knobs, size_t i)
+{
+    return config->knobs ? config->knobs->v[i] : knobs[i].preset;
+}
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "allocator.h"
 
+#include <errno.h>
 #include <string.h>
 
 extern const struct allocator null_allocator;
@@ -25,6 +26,8 @@ const struct allocator *const allocators[] = {
     NULL,
 };
 
+static const struct knob no_knobs[] = {{.name = NULL}};
+
 const struct allocator *allocator_find(const char *name)
 {
     for (size_t i = 0; allocators[i]; i++) {
@@ -32,4 +35,22 @@ const struct allocator *allocator_find(const char *name)
             return allocators[i];
     }
     return NULL;
+}
+
+int allocator_choose(const char *text, const struct allocator **out,
+                     struct knob_values *values, char *why, size_t why_size)
+{
+    const size_t length = strcspn(text, ":");
+
+    for (size_t i = 0; allocators[i]; i++) {
+        const struct allocator *const a = allocators[i];
+
+        if (strlen(a->name) != length || memcmp(a->name, text, length) != 0)
+            continue;
+        *out = a;
+        return knobs_parse(a->name, a->knobs ? a->knobs : no_knobs,
+                           text[length] ? text + length + 1 : "", values, why,
+                           why_size);
+    }
+    return ENOENT;
 }

@@ -59,9 +59,13 @@ enum status child_preload(struct child_config *config, char *why,
 {
     const char *done = getenv(PRELOADED);
 
+    const struct allocator *own;
+    struct knob_values knobs;
+
     config->preload_path[0] = 0;
-    if (allocator_find(config->allocator))
-        return STATUS_OK;
+    int err = allocator_choose(config->allocator, &own, &knobs, why, why_size);
+    if (err != ENOENT)
+        return err ? STATUS_ERROR : STATUS_OK;
     if (done)
         return foreign_verify(done, why, why_size) ? STATUS_ERROR : STATUS_OK;
     if (foreign_find(config->allocator, config->preload_path,
@@ -153,10 +157,12 @@ static enum status replay_and_report(const struct child_config *c,
 }
 
 static enum status run_on_heap(const struct child_config *c,
-                               struct run_context *run)
+                               struct run_context *run,
+                               const struct knob_values *knobs)
 {
     struct heap_config config = {.threads = run->trace->threads,
-                                 .max_size = run->trace->totals.max_size};
+                                 .max_size = run->trace->totals.max_size,
+                                 .knobs = knobs};
     int err = run->allocator->open(&config, &run->heap);
 
     if (!err && c->meter->ops == &check_ops)
@@ -188,11 +194,12 @@ static struct shared_page *map_page(int fd)
     return p;
 }
 
-static void say_served_by(const struct child_config *c)
+static void say_served_by(const struct child_config *c,
+                          const struct allocator *a)
 {
     char served[128], line[160];
 
-    if (allocator_find(c->allocator) && strcmp(c->allocator, "system") != 0)
+    if (!(a->traits & TRAIT_PRELOADABLE))
         snprintf(served, sizeof served, "heapyard %s", places_version());
     else
         foreign_served_by(served, sizeof served);
@@ -204,14 +211,15 @@ static void say_served_by(const struct child_config *c)
 
 enum status child_run(const struct child_config *c)
 {
-    const struct allocator *own = allocator_find(c->allocator);
-    struct run_context run = {.allocator = own ? own : allocator_find("system"),
-                              .meter = c->meter,
-                              .result_fd = c->result_fd};
+    struct knob_values knobs;
+    struct run_context run = {.meter = c->meter, .result_fd = c->result_fd};
     struct trace *trace;
     char why[480];
 
-    say_served_by(c);
+    if (allocator_choose(c->allocator, &run.allocator, &knobs, why, sizeof why))
+        (void)allocator_choose("system", &run.allocator, &knobs, why,
+                               sizeof why);
+    say_served_by(c, run.allocator);
     int err = trace_map(c->trace, &trace, why, sizeof why);
     if (err)
         return say(c->result_fd, STATUS_ERROR, "%s", why);
@@ -227,7 +235,7 @@ enum status child_run(const struct child_config *c)
     else if (reason)
         status = say(c->result_fd, STATUS_SKIP, "%s: %s", c->allocator, reason);
     else
-        status = run_on_heap(c, &run);
+        status = run_on_heap(c, &run, &knobs);
     trace_unmap(trace);
     return status;
 }

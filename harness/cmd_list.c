@@ -122,17 +122,24 @@ static int list_one(const char *name)
 {
     const char *colon = strchr(name, ':');
     const struct workload *w = colon ? NULL : workload_find(name);
+    const struct allocator *a = colon ? NULL : allocator_find(name);
 
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(name, sections[i].name)) {
             sections[i].print();
             return 1;
         }
-    if (!w)
-        return 0;
-    printf("%s: %s\nsource: %s\n\n", w->name, w->summary, w->source);
-    knobs_print(stdout, w);
-    return 1;
+    if (w) {
+        printf("%s: %s\nsource: %s\n\n", w->name, w->summary, w->source);
+        knobs_print(stdout, w->knobs);
+    } else if (a) {
+        printf("%s: %s\n", a->name, a->summary);
+        if (a->knobs) {
+            putchar('\n');
+            knobs_print(stdout, a->knobs);
+        }
+    }
+    return w || a;
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
@@ -142,7 +149,8 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
         if (!list_one(arg))
             argp_error(state,
                        "\"%s\" (want workloads, traces, allocators, "
-                       "meters, or the name of a workload)",
+                       "meters, or the name of a workload or of an "
+                       "allocator of ours)",
                        arg);
         return 0;
     case ARGP_KEY_NO_ARGS:
@@ -160,11 +168,12 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     NULL,
     parse_opt,
-    "[workloads|traces|allocators|meters|WORKLOAD]...",
+    "[workloads|traces|allocators|meters|WORKLOAD|ALLOCATOR]...",
     "What there is to compare, and on what.\v"
     "Examples:\n"
     "  heapyard list\n"
-    "  heapyard list server-sim     (with its knobs)",
+    "  heapyard list server-sim     (with its knobs)\n"
+    "  heapyard list slab           (with its knobs)",
     NULL,
     NULL,
     NULL};

@@ -113,6 +113,22 @@ static uint32_t most_blocks(const struct spec *spec)
     return most;
 }
 
+/* A name that is none of ours is a library, which its run looks for. */
+static int check_allocators(const struct spec *spec, char *why, size_t why_size)
+{
+    const struct allocator *allocator;
+    struct knob_values knobs;
+    int err = 0;
+
+    for (unsigned a = 0; a < spec->allocators.n && !err; a++) {
+        err = allocator_choose(spec->allocators.item[a], &allocator, &knobs,
+                               why, why_size);
+        if (err == ENOENT)
+            err = 0;
+    }
+    return err;
+}
+
 int plan_expand(const struct spec *spec, struct plan *out, char *why,
                 size_t why_size)
 {
@@ -124,6 +140,8 @@ int plan_expand(const struct spec *spec, struct plan *out, char *why,
         for (unsigned t = 0; t < spec->nthreads && !err; t++)
             err = prepare_check(spec->workloads.item[w], spec->threads[t],
                                 &recorded[w], why, why_size);
+    if (!err)
+        err = check_allocators(spec, why, why_size);
     if (err)
         return err;
     random_seed(&random, spec->seed);

@@ -57,7 +57,7 @@ static int find_synthetic(const char *workload, unsigned threads,
                  c->workload->min_threads, c->workload->max_threads);
         return EINVAL;
     }
-    return knobs_parse(c->workload, knobs, &c->values, why, why_size);
+    return workload_knobs(c->workload, knobs, &c->values, why, why_size);
 }
 
 static int has_suffix(const char *name)

@@ -13,28 +13,9 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
+#include "knobs.h"
 #include "op.h"
-
-enum { KNOBS_MAX = 40 }; /* of one workload */
-
-/* One figure of a workload that users may set, as name=value. */
-struct knob {
-    const char *name;
-    const char *unit; /* "bytes", "events", …: whole numbers; "%", "1" (a
-                         plain number): fractions too */
-    double preset;    /* the default */
-    double min, max;  /* inclusive */
-    const char *help;
-    /* NULL-ended names of the values 0, 1, 2 … or NULL for a number */
-    const char *const *choices;
-};
-
-/* The values of a workload's knobs, in the order of its table. */
-struct knob_values {
-    double v[KNOBS_MAX];
-};
 
 struct workload {
     const char *name;
@@ -59,14 +40,8 @@ extern const struct workload *const workloads[];
 /* The workload of that name, or NULL. */
 const struct workload *workload_find(const char *name);
 
-/* Fill values with the presets of w, then apply `text`, a list such as
- * "profile=B:sessions=100" (or "" or NULL).  Knobs in bytes take k, m, g
- * suffixes (1024-based).  On EINVAL, why[why_size] says in one line what was
- * wrong and what would be right. */
-int knobs_parse(const struct workload *w, const char *text,
-                struct knob_values *values, char *why, size_t why_size);
-
-/* Write one line a knob: name, default, range or choices, unit, help. */
-void knobs_print(FILE *, const struct workload *);
+/* knobs_parse for the workload's knobs, then its check. */
+int workload_knobs(const struct workload *w, const char *text,
+                   struct knob_values *values, char *why, size_t why_size);
 
 #endif

@@ -24,3 +24,13 @@ const struct workload *workload_find(const char *name)
             return workloads[i];
     return NULL;
 }
+
+int workload_knobs(const struct workload *w, const char *text,
+                   struct knob_values *values, char *why, size_t why_size)
+{
+    const int err = knobs_parse(w->name, w->knobs, text, values, why, why_size);
+
+    if (err || !w->check)
+        return err;
+    return w->check(values, why, why_size);
+}

@@ -12,6 +12,8 @@
  * that run later may allocate again: then the key is set again, and glibc
  * calls again, up to four rounds.
  *
+ * The environment variable HEAPYARD_KNOBS sets the backend's knobs.
+ *
  * The state is global because malloc has no argument that could carry it.
  *
  * Sizes beyond PTRDIFF_MAX are refused by the backends: NULL and ENOMEM.
@@ -27,6 +29,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "allocator.h"
 #include "os_pages.h"
@@ -38,6 +42,7 @@ enum { THREADS_MAX = 1024 };
 
 extern const struct allocator HEAPYARD_BACKEND;
 static const struct allocator *const backend = &HEAPYARD_BACKEND;
+static const struct knob no_knobs[] = {{.name = NULL}};
 
 static _Atomic(struct heap *) the_heap;
 static _Atomic bool is_opening;
@@ -78,6 +83,38 @@ static void after_fork_in_child(void)
     on_fork(FORK_CHILD);
 }
 
+static void complain(const char *text)
+{
+    if (write(STDERR_FILENO, text, strlen(text)) < 0)
+        return; /* nobody listens */
+}
+
+/* The knobs that HEAPYARD_KNOBS sets, as "knob=value:knob=value".  A mistake
+ * in it ends the process: else something other than was asked for would be
+ * measured. */
+static void read_knobs(struct knob_values *values)
+{
+    const char *const text = getenv("HEAPYARD_KNOBS");
+    char why[256];
+
+    if (!knobs_parse(backend->name, backend->knobs ? backend->knobs : no_knobs,
+                     text, values, why, sizeof why))
+        return;
+    complain("HEAPYARD_KNOBS: ");
+    complain(why);
+    complain("\n");
+    _exit(2);
+}
+
+static int open_backend(struct heap **heap)
+{
+    struct knob_values knobs;
+
+    read_knobs(&knobs);
+    return backend->open(
+        &(struct heap_config){.threads = THREADS_MAX, .knobs = &knobs}, heap);
+}
+
 /* By the thread that got here first; the others wait.  pthread_atfork may
  * allocate, so the heap is made known before. */
 static struct heap *open_heap(void)
@@ -91,8 +128,7 @@ static struct heap *open_heap(void)
             sched_yield();
             continue;
         }
-        if (backend->open(&(struct heap_config){.threads = THREADS_MAX},
-                          &heap)) {
+        if (open_backend(&heap)) {
             atomic_store(&is_opening, false);
             return NULL;
         }

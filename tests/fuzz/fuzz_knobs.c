@@ -49,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size - 1] = '\0';
 
     const struct workload *w = workloads[data[0] % count];
-    int err = knobs_parse(w, text, &values, why, sizeof why);
+    int err = workload_knobs(w, text, &values, why, sizeof why);
     if (err)
         check_reason(err, why);
     else

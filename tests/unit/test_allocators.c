@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <criterion/criterion.h>
+
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,7 +33,7 @@ enum { LARGEST = 1 << 20, THREADS = 4 };
 
 static struct heap *open_heap(const struct allocator *a)
 {
-    const struct heap_config config = {THREADS, LARGEST};
+    const struct heap_config config = {.threads = THREADS, .max_size = LARGEST};
     struct heap *heap = NULL;
     cr_assert_eq(a->open(&config, &heap), 0, "%s does not open", a->name);
     return heap;
@@ -468,4 +470,28 @@ Test(allocators, the_floor_gives_writable_aligned_addresses)
     cr_assert_null(a->alloc(heap, SIZE_MAX, 0));
     cr_assert_null(a->alloc(heap, SIZE_MAX, (size_t)1 << 40));
     a->close(heap);
+}
+
+Test(allocators, a_choice_is_a_name_or_a_name_and_its_knobs)
+{
+    static const struct {
+        const char *text;
+        int err;
+    } choices[] = {
+        {"null", 0},           {"system", 0},     {"", ENOENT},
+        {"nul", ENOENT},       {"null:", 0},      {"null:x=1", EINVAL},
+        {"./null.so", ENOENT}, {"nullx", ENOENT},
+    };
+
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
+        const struct allocator *a = NULL;
+        struct knob_values values;
+        char why[256] = "";
+        const int err =
+            allocator_choose(choices[i].text, &a, &values, why, sizeof why);
+
+        cr_assert_eq(err, choices[i].err, "%s: %d", choices[i].text, err);
+        cr_assert_eq(err == EINVAL, why[0] != '\0', "%s", choices[i].text);
+        cr_assert_eq(err == 0, a != NULL && !why[0], "%s", choices[i].text);
+    }
 }

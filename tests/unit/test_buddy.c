@@ -31,7 +31,8 @@ static void check(struct heap *heap)
 
 static struct heap *open_heap(unsigned threads)
 {
-    const struct heap_config config = {threads, 64 * (size_t)MIB};
+    const struct heap_config config = {.threads = threads,
+                                       .max_size = 64 * (size_t)MIB};
     struct heap *heap = NULL;
     cr_assert_eq(A->open(&config, &heap), 0);
     check(heap);

@@ -99,7 +99,7 @@ static void here(void *(*work)(void *), struct known_blocks *k)
 static int child_stats(void (*run)(void *(*)(void *), struct known_blocks *))
 {
     static struct known_blocks k;
-    const struct heap_config config = {1, 0};
+    const struct heap_config config = {.threads = 1};
     struct heap_report before, with, after;
     k.a = allocator_find("system");
     if (k.a->open(&config, &k.heap))

@@ -55,8 +55,9 @@ Test(knobs, good_texts_set_what_they_name_and_nothing_else)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         struct knob_values values;
         char why[160] = "";
-        cr_assert_eq(knobs_parse(&toy, good[i].text, &values, why, sizeof why),
-                     0, "%s: %s", good[i].text, why);
+        cr_assert_eq(
+            workload_knobs(&toy, good[i].text, &values, why, sizeof why), 0,
+            "%s: %s", good[i].text, why);
         for (int k = 0; k < 5; k++)
             cr_assert_eq(values.v[k], good[i].v[k], "%s: knob %d = %g",
                          good[i].text, k, values.v[k]);
@@ -90,15 +91,15 @@ static const struct {
     {"colour=gree", "toy: colour = gree (want red, green or blue)"},
     {"cros=6", "toy has no knob \"cros\" (did you mean \"cross\"?)"},
     {"Size=16", "toy has no knob \"Size\" (did you mean \"size\"?)"},
-    {"wheels=4", "toy has no knob \"wheels\" (heapyard list workloads shows "
+    {"wheels=4", "toy has no knob \"wheels\" (heapyard list toy shows "
                  "them)"},
-    {"=4", "toy has no knob \"\" (heapyard list workloads shows them)"},
+    {"=4", "toy has no knob \"\" (heapyard list toy shows them)"},
     {"cross", "toy: \"cross\" (want knob=value)"},
     {":cross=1", "toy: \"\" (want knob=value)"},
     {"cross=1::size=16", "toy: \"\" (want knob=value)"},
     {"cross=1:", "toy: nothing after the last \":\" (want knob=value)"},
     {"cross=1:cross=1", "toy: cross is given twice (want it once)"},
-    {"\033[31m=4", "toy has no knob \"?[31m\" (heapyard list workloads shows "
+    {"\033[31m=4", "toy has no knob \"?[31m\" (heapyard list toy shows "
                    "them)"},
     {"count=1000", "toy: count = 1000 (want anything else)"},
 };
@@ -108,8 +109,9 @@ Test(knobs, bad_texts_are_refused_with_what_would_be_right)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct knob_values values;
         char why[160] = "";
-        cr_assert_eq(knobs_parse(&toy, bad[i].text, &values, why, sizeof why),
-                     EINVAL, "%s", bad[i].text);
+        cr_assert_eq(
+            workload_knobs(&toy, bad[i].text, &values, why, sizeof why), EINVAL,
+            "%s", bad[i].text);
         cr_assert_str_eq(why, bad[i].why);
     }
 }
@@ -120,7 +122,7 @@ Test(knobs, messages_are_cut_to_their_buffer)
     char why[12];
 
     memset(why, 'x', sizeof why);
-    cr_assert_eq(knobs_parse(&toy, "cross=140", &values, why, 10), EINVAL);
+    cr_assert_eq(workload_knobs(&toy, "cross=140", &values, why, 10), EINVAL);
     cr_assert_str_eq(why, "toy: cros");
     cr_assert_eq(why[10], 'x');
 }
@@ -140,7 +142,7 @@ Test(knobs, print_has_a_line_for_each_knob)
     FILE *out = open_memstream(&text, &size);
 
     cr_assert_not_null(out);
-    knobs_print(out, &toy);
+    knobs_print(out, toy_knobs);
     fclose(out);
     cr_assert_str_eq(text, expected);
     free(text);
@@ -164,8 +166,8 @@ Test(knobs, every_table_is_sound)
             for (size_t other = 0; other < n; other++)
                 cr_assert_str_neq(knobs[n].name, knobs[other].name);
         }
-        cr_assert_eq(knobs_parse(workloads[w], "", &values, why, sizeof why), 0,
-                     "%s", why);
+        cr_assert_eq(workload_knobs(workloads[w], "", &values, why, sizeof why),
+                     0, "%s", why);
         for (size_t k = 0; k < n; k++)
             cr_assert_eq(values.v[k], knobs[k].preset);
     }
@@ -199,7 +201,7 @@ Test(knobs, the_readme_names_every_preset)
         size_t size = 0;
         FILE *out = open_memstream(&text, &size);
         cr_assert_not_null(out);
-        knobs_print(out, workload_find(described[i]));
+        knobs_print(out, workload_find(described[i])->knobs);
         fclose(out);
         for (char *line = strtok_r(text, "\n", &rest); line;
              line = strtok_r(NULL, "\n", &rest)) {

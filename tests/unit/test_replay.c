@@ -134,7 +134,8 @@ static int play_on(const struct replay_case *c, struct heap *heap, int fd)
 
 static void play_case(const struct replay_case *c, int fd)
 {
-    struct heap_config config = {c->trace->threads, c->trace->totals.max_size};
+    struct heap_config config = {.threads = c->trace->threads,
+                                 .max_size = c->trace->totals.max_size};
     struct heap *heap;
 
     if (c->allocator->open(&config, &heap)) {

@@ -166,8 +166,8 @@ static int witness_try(struct witness *w, struct run run)
     char why[160] = "";
 
     cr_assert_not_null(workload);
-    cr_assert_eq(knobs_parse(workload, run.knobs, &values, why, sizeof why), 0,
-                 "%s", why);
+    cr_assert_eq(workload_knobs(workload, run.knobs, &values, why, sizeof why),
+                 0, "%s", why);
     w->sink.put = witness_put;
     w->state[0] = RUNNING;
     w->digest = UINT64_C(0xcbf29ce484222325);
@@ -584,8 +584,9 @@ Test(workloads, knobs_that_do_not_go_together_are_refused)
     for (size_t i = 0; i < sizeof conflicts / sizeof conflicts[0]; i++) {
         struct knob_values values;
         char why[160] = "";
-        cr_expect_eq(knobs_parse(workload_find(conflicts[i].workload),
-                                 conflicts[i].knobs, &values, why, sizeof why),
+        cr_expect_eq(workload_knobs(workload_find(conflicts[i].workload),
+                                    conflicts[i].knobs, &values, why,
+                                    sizeof why),
                      EINVAL);
         cr_expect_str_eq(why, conflicts[i].why);
     }

@@ -1,7 +1,8 @@
-/* knobs.c - the knobs of a workload, from text and to text.
+/* knobs.c - knobs from text and to text.
  *
- * A workload is chosen as "name" or "name:knob=value:knob=value".  This file
- * reads what stands after the first colon.  Nothing is guessed: an unknown,
+ * A workload or an allocator is chosen as "name" or
+ * "name:knob=value:knob=value".  This file reads what stands after the first
+ * colon.  Nothing is guessed: an unknown,
  * repeated or empty knob, or a value outside its range, is an error whose
  * message says what would be right.
  *
@@ -9,13 +10,13 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "workload.h"
+#include "knobs.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 enum {
@@ -29,6 +30,15 @@ struct piece {
     const char *at;
     size_t length;
 };
+
+/* Without libm, since this is part of libraries that serve malloc. */
+static bool is_whole(double value)
+{
+    const double beyond = 0x1p53; /* from there on every double is whole */
+
+    return value >= beyond || value <= -beyond ||
+           value == (double)(int64_t)value;
+}
 
 static bool piece_is(struct piece piece, const char *word)
 {
@@ -50,7 +60,8 @@ static const char *piece_show(struct piece piece, char out[NAME_MAX_SHOWN + 1])
 }
 
 struct parser {
-    const struct workload *workload;
+    const char *owner;
+    const struct knob *knobs;
     struct knob_values *values;
     uint64_t seen; /* a bit for each knob already set */
     char *why;
@@ -77,7 +88,7 @@ static const char *value_show(const struct knob *knob, double value,
 
     if (strcmp(knob->unit, "bytes") == 0)
         for (int i = 0; i < 3; i++, unit /= 1024)
-            if (value >= unit && fmod(value, unit) == 0) {
+            if (value >= unit && is_whole(value / unit)) {
                 snprintf(out, 32, "%.0f%c", value / unit, suffix[i]);
                 return out;
             }
@@ -171,7 +182,7 @@ static bool number_parse(const struct knob *knob, struct piece text,
 
     bool may_be_fraction =
         strcmp(knob->unit, "%") == 0 || strcmp(knob->unit, "1") == 0;
-    return may_be_fraction || *value == floor(*value);
+    return may_be_fraction || is_whole(*value);
 }
 
 static bool choice_parse(const struct knob *knob, struct piece text,
@@ -199,8 +210,7 @@ static int value_parse(const struct parser *parser, const struct knob *knob,
         return 0;
     }
     wanted_show(knob, wanted, sizeof wanted);
-    return refuse(parser, "%s: %s = %s (want %s)", parser->workload->name,
-                  knob->name,
+    return refuse(parser, "%s: %s = %s (want %s)", parser->owner, knob->name,
                   text.length > 0 ? piece_show(text, shown) : "\"\"", wanted);
 }
 
@@ -230,13 +240,12 @@ static size_t edit_distance(struct piece a, const char *b)
 
 static int refuse_name(const struct parser *parser, struct piece name)
 {
-    const struct workload *w = parser->workload;
     char shown[NAME_MAX_SHOWN + 1];
     const struct knob *best = NULL;
     size_t least = SUGGEST_DISTANCE + 1;
 
     piece_show(name, shown);
-    for (const struct knob *knob = w->knobs; knob->name; knob++) {
+    for (const struct knob *knob = parser->knobs; knob->name; knob++) {
         size_t distance = edit_distance(name, knob->name);
         if (distance < least && distance < name.length) {
             least = distance;
@@ -245,53 +254,54 @@ static int refuse_name(const struct parser *parser, struct piece name)
     }
     if (best)
         return refuse(parser, "%s has no knob \"%s\" (did you mean \"%s\"?)",
-                      w->name, shown, best->name);
-    return refuse(parser,
-                  "%s has no knob \"%s\" (heapyard list workloads shows "
-                  "them)",
-                  w->name, shown);
+                      parser->owner, shown, best->name);
+    return refuse(parser, "%s has no knob \"%s\" (heapyard list %s shows them)",
+                  parser->owner, shown, parser->owner);
 }
 
 static int pair_parse(struct parser *parser, struct piece pair)
 {
-    const struct workload *w = parser->workload;
+    const struct knob *const knobs = parser->knobs;
     char shown[NAME_MAX_SHOWN + 1];
     const char *equals = memchr(pair.at, '=', pair.length);
 
     if (!equals)
-        return refuse(parser, "%s: \"%s\" (want knob=value)", w->name,
+        return refuse(parser, "%s: \"%s\" (want knob=value)", parser->owner,
                       piece_show(pair, shown));
     struct piece name = {pair.at, (size_t)(equals - pair.at)};
     struct piece text = {equals + 1, pair.length - name.length - 1};
-    for (size_t i = 0; w->knobs[i].name; i++) {
-        if (!piece_is(name, w->knobs[i].name))
+    for (size_t i = 0; knobs[i].name; i++) {
+        if (!piece_is(name, knobs[i].name))
             continue;
         if (parser->seen & UINT64_C(1) << i)
             return refuse(parser, "%s: %s is given twice (want it once)",
-                          w->name, w->knobs[i].name);
+                          parser->owner, knobs[i].name);
         parser->seen |= UINT64_C(1) << i;
-        return value_parse(parser, &w->knobs[i], text, &parser->values->v[i]);
+        return value_parse(parser, &knobs[i], text, &parser->values->v[i]);
     }
     return refuse_name(parser, name);
 }
 
-static void values_preset(const struct workload *w, struct knob_values *values)
+static void values_preset(const struct knob *knobs, struct knob_values *values)
 {
     *values = (struct knob_values){{0}};
-    for (size_t i = 0; w->knobs[i].name; i++) {
+    for (size_t i = 0; knobs[i].name; i++) {
         assert(i < KNOBS_MAX);
-        values->v[i] = w->knobs[i].preset;
+        values->v[i] = knobs[i].preset;
     }
 }
 
-int knobs_parse(const struct workload *w, const char *text,
+int knobs_parse(const char *owner, const struct knob *knobs, const char *text,
                 struct knob_values *values, char *why, size_t why_size)
 {
-    struct parser parser = {
-        .workload = w, .values = values, .why = why, .why_size = why_size};
+    struct parser parser = {.owner = owner,
+                            .knobs = knobs,
+                            .values = values,
+                            .why = why,
+                            .why_size = why_size};
     const char *at = text ? text : "";
 
-    values_preset(w, values);
+    values_preset(knobs, values);
     while (*at) {
         struct piece pair = {at, strcspn(at, ":")};
         int err = pair_parse(&parser, pair);
@@ -302,15 +312,15 @@ int knobs_parse(const struct workload *w, const char *text,
             return refuse(&parser,
                           "%s: nothing after the last \":\" (want "
                           "knob=value)",
-                          w->name);
+                          owner);
         at += *at == ':';
     }
-    return w->check ? w->check(values, why, why_size) : 0;
+    return 0;
 }
 
-void knobs_print(FILE *out, const struct workload *w)
+void knobs_print(FILE *out, const struct knob *knobs)
 {
-    for (const struct knob *knob = w->knobs; knob->name; knob++) {
+    for (const struct knob *knob = knobs; knob->name; knob++) {
         char preset[32], wanted[160];
         const char *shown = knob->choices
                                 ? knob->choices[(size_t)knob->preset]
