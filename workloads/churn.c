@@ -24,14 +24,14 @@
 #include "workload.h"
 
 enum { KNOB_OBJECTS, KNOB_MIN, KNOB_MAX, KNOB_SIZES, KNOB_OPS, KNOB_CROSS };
-enum { BY_UNIFORM, BY_EXPONENTIAL, BY_POWER_OF_TWO };
+enum { BY_UNIFORM, BY_EXPONENTIAL, BY_POWER_OF_TWO, BY_LOG_UNIFORM };
 enum {
     BATCH = 64,          /* replacements of a thread in its turn */
     EXPONENTIAL_PART = 4 /* mean above min: (max - min) / 4 */
 };
 
 static const char *const sizes_names[] = {"uniform", "exponential",
-                                          "power-of-two", NULL};
+                                          "power-of-two", "log-uniform", NULL};
 
 /* clang-format off */
 static const struct knob churn_knobs[] = {
@@ -41,7 +41,7 @@ static const struct knob churn_knobs[] = {
     "smallest block", NULL},
 [KNOB_MAX] = {"max", "bytes", 1024, 1, 0x1p30,
     "largest block", NULL},
-[KNOB_SIZES] = {"sizes", "1", BY_UNIFORM, 0, 2,
+[KNOB_SIZES] = {"sizes", "1", BY_UNIFORM, 0, 3,
     "how sizes are distributed between them", sizes_names},
 [KNOB_OPS] = {"ops", "events", 4e6, 1, 1e12,
     "allocations and frees at scale 1, besides filling and emptying", NULL},
@@ -77,6 +77,17 @@ static unsigned log2_floor(uint64_t x)
     return log2;
 }
 
+/* All ratios alike: as many sizes of 16..32 as of 512..1024. */
+static uint64_t draw_log_uniform(struct random *random, uint64_t min,
+                                 uint64_t max)
+{
+    double least = random_ln((double)min), past = random_ln((double)max + 1);
+    double ln = least + random_unit(random) * (past - least);
+    uint64_t size = (uint64_t)random_exp(ln);
+
+    return size < min ? min : size > max ? max : size;
+}
+
 static uint64_t draw_size(struct churn *c)
 {
     uint64_t min = (uint64_t)c->knob[KNOB_MIN];
@@ -93,6 +104,8 @@ static uint64_t draw_size(struct churn *c)
             above = (uint64_t)random_exponential(&c->random, mean);
         while (above > max - min);
         return min + above;
+    case BY_LOG_UNIFORM:
+        return draw_log_uniform(&c->random, min, max);
     default:
         return random_between(&c->random, min, max);
     }

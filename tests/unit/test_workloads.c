@@ -277,6 +277,8 @@ Test(workloads, streams_are_those_of_their_version)
          UINT64_C(0x7de7573702e623f7)},
         {"churn", "objects=3000:ops=40000:sizes=exponential", 1,
          UINT64_C(0xf9ea838635da5e48)},
+        {"churn", "objects=3000:ops=40000:sizes=log-uniform", 1,
+         UINT64_C(0x031a5acfccce79d8)},
     };
 
     for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
@@ -631,9 +633,11 @@ Test(workloads, churn_draws_sizes_as_asked)
          * d = 4080, m = d / 4 */
         {"exponential", 959.4},
         {"power-of-two", 8176.0 / 9},
+        /* (max + 1 - min) / ln((max + 1) / min), less half a byte */
+        {"log-uniform", 735.4},
     };
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct witness w;
         double sum = 0;
         char knobs[96];
