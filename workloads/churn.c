@@ -14,12 +14,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bag.h"
 #include "random.h"
 #include "workload.h"
 
@@ -54,8 +54,7 @@ static const struct knob churn_knobs[] = {
 struct churn_thread {
     uint64_t *object; /* [slots] */
     uint64_t slots;
-    uint64_t *inbox; /* [inbox_capacity]: objects to free for others */
-    uint64_t inbox_count, inbox_capacity;
+    struct bag inbox; /* objects to free for others */
 };
 
 struct churn {
@@ -111,28 +110,13 @@ static uint64_t draw_size(struct churn *c)
     }
 }
 
-static void inbox_add(struct churn *c, struct churn_thread *to, uint64_t object)
-{
-    if (to->inbox_count == to->inbox_capacity) {
-        uint64_t capacity = to->inbox_capacity ? 2 * to->inbox_capacity : 64;
-        uint64_t *grown = realloc(to->inbox, capacity * sizeof *grown);
-        if (!grown) {
-            c->err = ENOMEM;
-            return;
-        }
-        to->inbox = grown;
-        to->inbox_capacity = capacity;
-    }
-    to->inbox[to->inbox_count++] = object;
-}
-
 static void take_inbox(struct churn *c, unsigned thread)
 {
-    struct churn_thread *t = &c->thread[thread];
+    struct bag *inbox = &c->thread[thread].inbox;
 
-    for (uint64_t i = 0; i < t->inbox_count; i++)
-        feed_free(c->feed, thread, t->inbox[i]);
-    t->inbox_count = 0;
+    for (size_t i = 0; i < inbox->count; i++)
+        feed_free(c->feed, thread, inbox->object[i]);
+    inbox->count = 0;
 }
 
 static void release(struct churn *c, unsigned thread, uint64_t object)
@@ -142,7 +126,8 @@ static void release(struct churn *c, unsigned thread, uint64_t object)
         return;
     }
     unsigned step = 1 + (unsigned)random_below(&c->random, c->threads - 1);
-    inbox_add(c, &c->thread[(thread + step) % c->threads], object);
+    int err = bag_add(&c->thread[(thread + step) % c->threads].inbox, object);
+    c->err = c->err ? c->err : err;
 }
 
 /* What a thread does with one slot. */
@@ -224,7 +209,7 @@ static void churn_free(struct churn *c)
 {
     for (unsigned t = 0; c->thread && t < c->threads; t++) {
         free(c->thread[t].object);
-        free(c->thread[t].inbox);
+        bag_free(&c->thread[t].inbox);
     }
     free(c->thread);
 }
