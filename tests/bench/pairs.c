@@ -74,10 +74,11 @@ struct bench {
     struct ring ring;
 };
 
-struct worker {
-    struct bench *bench;
+struct worker { /* lines of its own, so that no thread waits for another's */
+    _Alignas(2 * LINE) struct bench *bench;
     enum role role;
     struct hy_pool_cache cache; /* POOL only */
+    char block[SIZE];           /* FLOOR only */
     pthread_t thread;
     uint64_t started_ns, ended_ns;
 };
@@ -99,10 +100,9 @@ static inline void use(void *block)
 __attribute__((always_inline)) static inline void *get(struct worker *w,
                                                        enum who who)
 {
-    static char floor_block[SIZE];
     void *block = who == MALLOC ? malloc(SIZE)
                   : who == POOL ? hy_pool_get(&w->cache)
-                                : floor_block;
+                                : w->block;
 
     if (__builtin_expect(!block, 0))
         fail("no memory");
