@@ -67,26 +67,11 @@ variants()
         echo "server-sim:heap=2m:profile=B:aligned=10:zeroed=50:leave=20"
         echo "server-sim:heap=1m:profile=C:cross=60:buffers=80:lifo=0"
         ;;
-    random-free)
-        echo "random-free:ops=2000000"
-        echo "random-free:min=1:max=3000:freed=99"
-        ;;
-    phase-change)
-        echo "phase-change"
-        echo "phase-change:size=9:ratio=7:phases=6:freed=70"
-        ;;
-    trees)
-        echo "trees:depth=8"
-        echo "trees:depth=6:node=100:array=1m"
-        ;;
-    handoff)
-        echo "handoff"
-        echo "handoff:size=2000:batch=7:limit=3"
-        ;;
-    threadtest)
-        echo "threadtest:objects=5000"
-        echo "threadtest:objects=500:size=9000"
-        ;;
+    random-free) echo "random-free:min=1:max=3000:freed=95:ops=2000000" ;;
+    phase-change) echo "phase-change:size=9:ratio=7:phases=6:freed=70" ;;
+    trees) echo "trees:depth=8:node=100" ;;
+    handoff) echo "handoff:size=2000:batch=7:limit=3" ;;
+    threadtest) echo "threadtest:objects=5000" ;;
     *) echo "$1" ;;
     esac
 }
