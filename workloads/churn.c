@@ -14,24 +14,24 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bag.h"
 #include "random.h"
 #include "workload.h"
 
 enum { KNOB_OBJECTS, KNOB_MIN, KNOB_MAX, KNOB_SIZES, KNOB_OPS, KNOB_CROSS };
-enum { BY_UNIFORM, BY_EXPONENTIAL, BY_POWER_OF_TWO };
+enum { BY_UNIFORM, BY_EXPONENTIAL, BY_POWER_OF_TWO, BY_LOG_UNIFORM };
 enum {
     BATCH = 64,          /* replacements of a thread in its turn */
     EXPONENTIAL_PART = 4 /* mean above min: (max - min) / 4 */
 };
 
 static const char *const sizes_names[] = {"uniform", "exponential",
-                                          "power-of-two", NULL};
+                                          "power-of-two", "log-uniform", NULL};
 
 /* clang-format off */
 static const struct knob churn_knobs[] = {
@@ -41,7 +41,7 @@ static const struct knob churn_knobs[] = {
     "smallest block", NULL},
 [KNOB_MAX] = {"max", "bytes", 1024, 1, 0x1p30,
     "largest block", NULL},
-[KNOB_SIZES] = {"sizes", "1", BY_UNIFORM, 0, 2,
+[KNOB_SIZES] = {"sizes", "1", BY_UNIFORM, 0, 3,
     "how sizes are distributed between them", sizes_names},
 [KNOB_OPS] = {"ops", "events", 4e6, 1, 1e12,
     "allocations and frees at scale 1, besides filling and emptying", NULL},
@@ -54,8 +54,7 @@ static const struct knob churn_knobs[] = {
 struct churn_thread {
     uint64_t *object; /* [slots] */
     uint64_t slots;
-    uint64_t *inbox; /* [inbox_capacity]: objects to free for others */
-    uint64_t inbox_count, inbox_capacity;
+    struct bag inbox; /* objects to free for others */
 };
 
 struct churn {
@@ -77,6 +76,17 @@ static unsigned log2_floor(uint64_t x)
     return log2;
 }
 
+/* All ratios alike: as many sizes of 16..32 as of 512..1024. */
+static uint64_t draw_log_uniform(struct random *random, uint64_t min,
+                                 uint64_t max)
+{
+    double least = random_ln((double)min), past = random_ln((double)max + 1);
+    double ln = least + random_unit(random) * (past - least);
+    uint64_t size = (uint64_t)random_exp(ln);
+
+    return size < min ? min : size > max ? max : size;
+}
+
 static uint64_t draw_size(struct churn *c)
 {
     uint64_t min = (uint64_t)c->knob[KNOB_MIN];
@@ -93,33 +103,20 @@ static uint64_t draw_size(struct churn *c)
             above = (uint64_t)random_exponential(&c->random, mean);
         while (above > max - min);
         return min + above;
+    case BY_LOG_UNIFORM:
+        return draw_log_uniform(&c->random, min, max);
     default:
         return random_between(&c->random, min, max);
     }
 }
 
-static void inbox_add(struct churn *c, struct churn_thread *to, uint64_t object)
-{
-    if (to->inbox_count == to->inbox_capacity) {
-        uint64_t capacity = to->inbox_capacity ? 2 * to->inbox_capacity : 64;
-        uint64_t *grown = realloc(to->inbox, capacity * sizeof *grown);
-        if (!grown) {
-            c->err = ENOMEM;
-            return;
-        }
-        to->inbox = grown;
-        to->inbox_capacity = capacity;
-    }
-    to->inbox[to->inbox_count++] = object;
-}
-
 static void take_inbox(struct churn *c, unsigned thread)
 {
-    struct churn_thread *t = &c->thread[thread];
+    struct bag *inbox = &c->thread[thread].inbox;
 
-    for (uint64_t i = 0; i < t->inbox_count; i++)
-        feed_free(c->feed, thread, t->inbox[i]);
-    t->inbox_count = 0;
+    for (size_t i = 0; i < inbox->count; i++)
+        feed_free(c->feed, thread, inbox->object[i]);
+    inbox->count = 0;
 }
 
 static void release(struct churn *c, unsigned thread, uint64_t object)
@@ -129,7 +126,8 @@ static void release(struct churn *c, unsigned thread, uint64_t object)
         return;
     }
     unsigned step = 1 + (unsigned)random_below(&c->random, c->threads - 1);
-    inbox_add(c, &c->thread[(thread + step) % c->threads], object);
+    int err = bag_add(&c->thread[(thread + step) % c->threads].inbox, object);
+    c->err = c->err ? c->err : err;
 }
 
 /* What a thread does with one slot. */
@@ -211,7 +209,7 @@ static void churn_free(struct churn *c)
 {
     for (unsigned t = 0; c->thread && t < c->threads; t++) {
         free(c->thread[t].object);
-        free(c->thread[t].inbox);
+        bag_free(&c->thread[t].inbox);
     }
     free(c->thread);
 }

@@ -47,6 +47,23 @@ static double above(uint64_t bytes, uint64_t baseline)
     return bytes > baseline ? (double)(bytes - baseline) : 0;
 }
 
+static void report_mark(struct run_context *run, unsigned i)
+{
+    const struct memory_state *s = run->meter_state;
+    double live = (double)run->trace->marks[i].live_bytes;
+    uint64_t bytes = atomic_load(&s->at_mark[i]);
+    double rss = above(bytes, s->baseline);
+    char at[MARK_AT_SIZE];
+
+    if (!bytes)
+        return;
+    mark_at(run->trace, i, at);
+    emit_value(run, "rss", at, "bytes", rss);
+    emit_value(run, "live", at, "bytes", live);
+    if (live > 0)
+        emit_value(run, "frag", at, "ratio", rss / live);
+}
+
 static void memory_report(struct run_context *run)
 {
     struct memory_state *s = run->meter_state;
@@ -55,16 +72,8 @@ static void memory_report(struct run_context *run)
     emit_value(run, "rss_baseline", "", "bytes", (double)s->baseline);
     emit_value(run, "rss_end", "", "bytes", above(s->end, s->baseline));
     emit_value(run, "live_peak", "", "bytes", (double)t->totals.peak_bytes);
-    for (unsigned i = 0; i < t->nmarks; i++) {
-        uint64_t bytes = atomic_load(&s->at_mark[i]);
-        char at[MARK_AT_SIZE];
-
-        if (!bytes)
-            continue;
-        mark_at(t, i, at);
-        emit_value(run, "rss", at, "bytes", above(bytes, s->baseline));
-        emit_value(run, "live", at, "bytes", (double)t->marks[i].live_bytes);
-    }
+    for (unsigned i = 0; i < t->nmarks; i++)
+        report_mark(run, i);
     if (t->totals.peak_bytes && atomic_load(&s->at_mark[0]))
         emit_value(run, "frag_at_peak_live", "", "ratio",
                    above(atomic_load(&s->at_mark[0]), s->baseline) /
