@@ -22,7 +22,7 @@
 #include "random.h"
 #include "workload.h"
 
-enum { KNOB_HEAP, KNOB_SIZE, KNOB_RATIO, KNOB_PHASES, KNOB_FREED };
+enum { KNOB_HEAP, KNOB_SIZE, KNOB_RATIO, KNOB_PHASES, KNOB_FREED, KNOB_SETTLE };
 enum { TURN = 64 /* operations of a thread before the next one's */ };
 
 /* clang-format off */
@@ -37,6 +37,8 @@ static const struct knob phase_change_knobs[] = {
     "number of sizes", NULL},
 [KNOB_FREED] = {"freed", "%", 90, 1, 100,
     "of all live blocks, at random, at the end of each phase", NULL},
+[KNOB_SETTLE] = {"settle", "events", 0, 0, 1e12,
+    "allocations and frees at that level, at scale 1, before the next", NULL},
 {.name = NULL},
 };
 /* clang-format on */
@@ -85,6 +87,19 @@ static bool free_any_block(struct phase_change *w, unsigned thread)
     return true;
 }
 
+/* Blocks of all phases are replaced by blocks of this one. */
+static void settle(struct phase_change *w, uint64_t replacements)
+{
+    for (uint64_t i = 0; i < replacements && !w->err && !w->feed->err; i++) {
+        const unsigned thread = (unsigned)(i / TURN % w->threads);
+        struct phase_thread *t = &w->thread[thread];
+
+        t->target = 0;
+        if (free_any_block(w, thread))
+            add_block(w, thread);
+    }
+}
+
 /* All threads do their part, in turns. */
 static void play_part(struct phase_change *w, phase_step *step)
 {
@@ -126,7 +141,8 @@ static double size_of_phase(const double *knob, unsigned phase)
     return size;
 }
 
-static void play_phases(struct phase_change *w, const double *knob)
+static void play_phases(struct phase_change *w, const double *knob,
+                        double scale)
 {
     for (unsigned p = 1; p <= (unsigned)knob[KNOB_PHASES]; p++) {
         w->size = (uint64_t)size_of_phase(knob, p);
@@ -134,6 +150,7 @@ static void play_phases(struct phase_change *w, const double *knob)
         mark(w, "full", p);
         leave_percent(w, 100 - knob[KNOB_FREED]);
         play_part(w, free_any_block);
+        settle(w, (uint64_t)(knob[KNOB_SETTLE] * scale / 2));
         mark(w, "sparse", p);
     }
     leave_percent(w, 0);
@@ -156,7 +173,7 @@ static int phase_change_compose(const struct knob_values *values, uint64_t seed,
     random_seed(&w.random, seed);
     for (unsigned t = 1; t < threads; t++)
         feed_spawn(feed, 0, t);
-    play_phases(&w, values->v);
+    play_phases(&w, values->v, scale);
     for (unsigned t = 1; t < threads; t++)
         feed_join(feed, 0, t);
     for (unsigned t = 0; t < threads; t++) {
