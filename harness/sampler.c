@@ -43,7 +43,7 @@ void sampler_take(struct sampler *s, pid_t pid, const struct shared_page *page,
     uint64_t place = shared_page_place(page, trace->totals.ops - 1);
 
     if (atomic_load(&page->state) != SHARED_RUNNING || !baseline ||
-        ++s->skipped < s->stride || rss_anon(pid, &bytes))
+        ++s->skipped < s->stride || rss_held(pid, &bytes))
         return;
     s->skipped = 0;
     if (s->n == SAMPLER_POINTS)

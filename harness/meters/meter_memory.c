@@ -20,7 +20,7 @@ static void memory_start(void *arg)
     struct run_context *run = arg;
     struct memory_state *s = run->meter_state;
 
-    rss_anon(0, &s->baseline);
+    rss_held(0, &s->baseline);
     atomic_store(&run->page->baseline, s->baseline);
 }
 
@@ -29,7 +29,7 @@ static void memory_stop(void *arg)
     struct run_context *run = arg;
     struct memory_state *s = run->meter_state;
 
-    rss_anon(0, &s->end);
+    rss_held(0, &s->end);
 }
 
 static void memory_mark(void *arg, unsigned mark)
@@ -38,7 +38,7 @@ static void memory_mark(void *arg, unsigned mark)
     struct memory_state *s = run->meter_state;
     uint64_t bytes;
 
-    if (!rss_anon(0, &bytes))
+    if (!rss_held(0, &bytes))
         atomic_store(&s->at_mark[mark], bytes);
 }
 
