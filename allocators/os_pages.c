@@ -166,23 +166,64 @@ int os_pages_discard(void *p, size_t bytes)
     return err;
 }
 
+/* What is moved must be the same at both ends, so what comes on top is
+ * committed before. */
 int os_pages_move(struct os_account *account, void *from, size_t old_bytes,
                   void *to, size_t new_bytes)
 {
     const size_t old_whole = os_pages_round(old_bytes);
     const size_t new_whole = os_pages_round(new_bytes);
+    char *const top = (char *)to + old_whole;
     const int saved = errno;
     int err = 0;
 
-    if (mremap(from, old_whole, new_whole, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
-        MAP_FAILED) {
+    if (new_whole > old_whole)
+        err = os_pages_commit(account, top, new_whole - old_whole);
+    if (err)
+        return err;
+    if (mremap(from, old_whole, old_whole,
+               MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
+               to) == MAP_FAILED) {
         err = errno;
+        if (new_whole > old_whole)
+            (void)os_pages_decommit(account, top, new_whole - old_whole);
     } else {
-        account_add(account, new_whole);
-        account_take(account, old_whole);
+        (void)mprotect(from, old_whole, PROT_NONE);
     }
     errno = saved;
     return err;
+}
+
+static int set_protection(void *p, size_t bytes, int protection)
+{
+    const int saved = errno;
+    const int err = mprotect(p, os_pages_round(bytes), protection) ? errno : 0;
+
+    errno = saved;
+    return err;
+}
+
+int os_pages_freeze(void *p, size_t bytes)
+{
+    return set_protection(p, bytes, PROT_READ);
+}
+
+int os_pages_protect(void *p, size_t bytes)
+{
+    return set_protection(p, bytes, PROT_NONE);
+}
+
+int os_pages_unprotect(void *p, size_t bytes)
+{
+    return set_protection(p, bytes, PROT_READ | PROT_WRITE);
+}
+
+void os_pages_prefer_huge(void *p, size_t bytes)
+{
+    const int saved = errno;
+
+    (void)madvise(p, os_pages_round(bytes), MADV_HUGEPAGE);
+    errno = saved;
 }
 
 void os_pages_touch(void *p, size_t bytes)

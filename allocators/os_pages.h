@@ -62,6 +62,15 @@ void *os_pages_reserve(size_t bytes, size_t align);
 int os_pages_release(struct os_account *account, void *p, size_t bytes,
                      size_t committed);
 
+/* Make pages readable and nothing else.  A reservation then reads as zero, and
+ * takes no memory; committed pages keep their contents until they are
+ * unprotected.  Returns 0 or a positive errno; leaves errno alone. */
+int os_pages_freeze(void *p, size_t bytes);
+
+/* Ask the kernel to back these pages by huge ones (MADV_HUGEPAGE).  A wish:
+ * nothing tells whether it is granted. */
+void os_pages_prefer_huge(void *p, size_t bytes);
+
 /* Make pages of a reservation usable; they read as zero.  p stands on a page,
  * and none of the pages is committed yet.
  *
@@ -72,6 +81,11 @@ int os_pages_commit(struct os_account *account, void *p, size_t bytes);
  * positive errno, in which case the pages are still counted. */
 int os_pages_decommit(struct os_account *account, void *p, size_t bytes);
 
+/* Make committed pages untouchable, contents kept, and the reverse: a guard.
+ * They stay counted.  Return 0 or a positive errno; leave errno alone. */
+int os_pages_protect(void *p, size_t bytes);
+int os_pages_unprotect(void *p, size_t bytes);
+
 /* Give the memory of pages back but keep them usable: they read as zero, and
  * still count as mapped.  Returns 0 or a positive errno. */
 int os_pages_discard(void *p, size_t bytes);
@@ -79,10 +93,11 @@ int os_pages_discard(void *p, size_t bytes);
 /* Move whole pages to another address by changing page tables: contents are
  * kept, nothing is copied, pages that come on top read as zero.
  *
- * from[old_bytes]  committed; unmapped afterwards
- * to[new_bytes]    reserved, none of it committed
+ * from[old_bytes]  committed; reserved afterwards, none of it committed
+ * to[new_bytes]    reserved, none of it committed; new_bytes >= old_bytes
  *
- * Returns 0, or a positive errno and then nothing has changed.
+ * Returns 0, or a positive errno and then nothing has changed (EINVAL before
+ * Linux 5.7, which cannot leave a reservation behind).
  * O(pages that are in memory), at most. */
 int os_pages_move(struct os_account *account, void *from, size_t old_bytes,
                   void *to, size_t new_bytes);

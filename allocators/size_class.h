@@ -41,6 +41,25 @@ static inline size_t size_class_bytes(unsigned c)
     return (size_t)(8 + (c - 1) % 8 + 1) << (doubling + 3);
 }
 
+/* The same schemes with 2^s classes a doubling (s of 1 to 4): steps of 16 to
+ * 16 * 2^s bytes, then 2^s a doubling.  s = 3 is the one above. */
+static inline unsigned size_class_spaced(size_t size, unsigned s)
+{
+    if (size <= (size_t)SIZE_CLASS_STEP << s)
+        return size ? (unsigned)((size + 15) >> 4) : 1;
+    const unsigned top = 63 - (unsigned)__builtin_clzl(size - 1);
+    return ((top - 3 - s) << s) + (unsigned)((size - 1) >> (top - s)) -
+           ((1u << s) - 1);
+}
+
+static inline size_t size_class_bytes_spaced(unsigned c, unsigned s)
+{
+    const unsigned each = 1u << s;
+    if (c <= each)
+        return (size_t)c * SIZE_CLASS_STEP;
+    return (size_t)(each + ((c - 1) & (each - 1)) + 1) << (((c - 1) >> s) + 3);
+}
+
 /* How many classes there are, and one for the unused class 0. */
 enum { SIZE_CLASSES = 8 + 9 * 8 + 1 };
 

@@ -1,153 +1,112 @@
 /* slab.c - size classes, per-page free lists, a cache for each thread.
  *
- * Address space comes in regions of 4 MiB that stand on a multiple of 4 MiB.
- * A region is 64 slices of 64 KiB; the first holds the region's records, so
- * that nothing of ours stands between blocks:
+ *   range   |  page  |  page  |     page (8 slices)     | huge block ...
+ *               ^
+ *   pages[]     +-- struct page: free -> block -> block    (its owner's)
+ *                                remote -> block -> block  (from others)
  *
- *   region  | records |  page  |  page  |       page (8 slices)        | ...
- *                |        ^
- *                +-- struct page: free -> block -> block -> NULL   (owner)
- *                                 remote -> block -> NULL   (other threads)
+ * A page is one or more slices of 64 KiB cut into blocks of one size class,
+ * and belongs to the cache of one thread.  Its owner pops and pushes `free`
+ * without any atomic instruction; what others free comes in parcels through
+ * `remote` (slab_page.c).  A block of more than 64 KiB has a page for itself,
+ * beyond 2 MiB regions (slab_range.c).  All records lie apart from the blocks.
  *
- * A page is one or more slices cut into blocks of one size class and belongs
- * to the cache of one thread.  Its owner pops and pushes `free` without any
- * atomic instruction; others push onto `remote`, which the owner takes over
- * whole when `free` runs dry.  A page without a free block leaves the owner's
- * queue and is marked FULL in its `remote` word: who frees into it from
- * elsewhere clears the mark and mails the page to its owner, once.  A block of
- * more than 64 KiB has a page, beyond 1 MiB a region, for itself.
+ * Every free checks its pointer: it must lie in the range, at the start of a
+ * block (one multiplication by the page's magic), and not be tagged as free.
+ * What fails goes the slow way, which finds out exactly and says so.
  *
  * A thread that leaves vacates its cache, after it gave back the empty pages;
  * the next thread takes it over with all that is in it, so a page never
- * changes its cache.  Free slices keep their memory for one to two decay
- * periods and are then given back, looked at whenever pages come and go.
+ * changes its cache.
  *
- * Not detected: double frees, pointers that are not ours.
+ * Not detected: a double free of a block whose second word was overwritten in
+ * between or that was handed out again, and a free of an address where a
+ * block would begin that never was handed out.  mode=hardened (slab_hard.c)
+ * finds more; mesh=on (slab_mesh.c) gives back memory that fragmentation holds.
  *
- * Invariant: of every page, used + |free| = carved <= capacity, and the blocks
- *            of `remote` still count as used; a slice is either free or in
- *            exactly one page; a page is in a queue, in the mail, or FULL.
- *            (slab_check() proves it.)
+ * Invariant: of every page, used + |free| + aside = carved <= capacity; a page
+ *            is in a queue, in the mail, or FULL.  (slab_check() proves it.)
  *
  * Source: D. Leijen, B. Zorn, L. de Moura, "Mimalloc: Free List Sharding in
  * Action", APLAS 2019 (lists by page); J. Bonwick, "The Slab Allocator",
- * USENIX Summer 1994.
+ * USENIX Summer 1994; D. Lemire, O. Kaser, N. Kurz, "Faster Remainder by
+ * Direct Computation", Software: Practice and Experience 49(6), 2019 (the
+ * multiplication).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "slab.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
-#include <time.h>
 
-#include "os_pages.h"
-#include "size_class.h"
+#include "fast_path.h"
+#include "misuse.h"
+#include "slab_heap.h"
+#include "slab_mesh.h"
 
 enum {
-    REGION_BYTES = 4 << 20,
-    SLICE_BYTES = 64 << 10,
-    SLICES = REGION_BYTES / SLICE_BYTES,
-    SMALL_BYTES = 8 << 10, /* blocks up to this live in pages of a slice */
-    MEDIUM_SLICES = 8,     /* of a page for larger classes */
-    LARGE_BYTES = 1 << 20, /* blocks beyond this have their own region */
-    DIRECT_BYTES = 1024,   /* sizes up to this find their page directly */
-    DIRECT = DIRECT_BYTES / SIZE_CLASS_STEP + 1,
-    CARVE_BYTES = 4096, /* cut into blocks at a time */
-    SEATS_MAX = 4096,   /* threads at once */
-    DECAY_MS = 50,
-    MAX_ALIGN = 2 << 20,
-    CACHE_LINE = 64
+    KNOB_CLASSES,
+    KNOB_CARVE,
+    KNOB_BATCH,
+    KNOB_DECAY,
+    KNOB_HUGE_PAGES,
+    KNOB_MODE,
+    KNOB_QUARANTINE,
+    KNOB_MESH
 };
 
-/* All slices but the one of the records. */
-#define ALL_SLICES (~(uint64_t)1)
+static const char *const classes_names[] = {"2", "4", "8", "16", NULL};
+static const char *const switch_names[] = {"off", "on", NULL};
+static const char *const mode_names[] = {"fast", "hardened", NULL};
 
-/* page->remote is one word: the first block in the low 48 bits, how many
- * there are above them, and in bit 0 FULL: nobody but a free from elsewhere
- * will find this page. */
-#define FULL     ((uint64_t)1)
-#define ONE_MORE ((uint64_t)1 << 48)
-
-/* Of a thread without a seat; no page has it. */
-#define NO_TICKET UINT64_MAX
-
-struct block {
-    struct block *next;
+/* clang-format off */
+static const struct knob slab_knobs[] = {
+[KNOB_CLASSES] = {"classes", "1", 2, 0, 3,
+    "size classes a doubling", classes_names},
+[KNOB_CARVE] = {"carve", "bytes", 4096, 16, 65536,
+    "cut into blocks at a time, when a page runs dry", NULL},
+[KNOB_BATCH] = {"batch", "bytes", 16384, 0, 1 << 20,
+    "freed blocks of other threads gathered before they are sent", NULL},
+[KNOB_DECAY] = {"decay", "ms", 50, 0, 1e9,
+    "free slices keep their memory for one to two such periods", NULL},
+[KNOB_HUGE_PAGES] = {"huge-pages", "1", 0, 0, 1,
+    "ask the kernel for huge pages", switch_names},
+[KNOB_MODE] = {"mode", "1", 0, 0, 1,
+    "hardened: canaries, quarantine, guard pages, encoded links", mode_names},
+[KNOB_QUARANTINE] = {"quarantine", "bytes", 256 << 10, 0, 1 << 30,
+    "of freed blocks a thread, in mode hardened", NULL},
+[KNOB_MESH] = {"mesh", "1", 0, 0, 1,
+    "let pages whose live blocks do not overlap share memory", switch_names},
+{.name = NULL},
 };
+/* clang-format on */
 
-/* The first line is the owner's, the second is shared. */
-struct page {
-    _Alignas(CACHE_LINE) struct block *free;
-    uint32_t used;     /* blocks handed out, those in `remote` included */
-    uint32_t carved;   /* blocks that were ever cut off */
-    uint32_t capacity; /* blocks that fit */
-    uint8_t class;     /* 0: one block of its own size */
-    uint8_t slices;    /* 0: no page starts here */
-    bool is_zero;      /* one block, whose memory is fresh */
-    size_t block_size; /* bytes */
-    struct page *next, *prev;
-    char *start;
-
-    _Alignas(CACHE_LINE) _Atomic uint64_t owner; /* a ticket; 0 when FULL */
-    struct cache *home;                          /* always */
-    _Atomic uint64_t remote;                     /* what others freed */
-    struct page *mailed;                         /* next in the mail */
-};
-
-struct region {
-    struct page page[SLICES];
-    uint8_t back[SLICES]; /* slices from here to the start of the page */
-    uint64_t free;        /* a bit a slice; these three under the heap's lock */
-    uint64_t dirty;       /* free, and written since the last look */
-    uint64_t stale;       /* free, and written before it */
-    bool is_huge;         /* has one block, and none of the above */
-    size_t bytes;         /* of the mapping */
-    struct region *next, *prev; /* of all regions */
-};
-
-struct queue {
-    struct page *first, *last;
-};
-
-/* One a seat; stands at a multiple of its size. */
-struct cache {
-    _Alignas(4096) uintptr_t owner; /* 0: vacant; under the heap's lock */
-    uint64_t ticket;
-    struct page *direct[DIRECT];      /* by size in steps of 16 */
-    struct queue queue[SIZE_CLASSES]; /* pages that may have blocks */
-    _Atomic(struct page *) mail;      /* were FULL; sent by others */
-};
-
-_Static_assert(sizeof(struct cache) == 4096, "a cache is one page");
-_Static_assert(sizeof(struct region) <= SLICE_BYTES, "records fit a slice");
-
-struct heap {
-    uint64_t serial; /* 1 or more */
-    struct os_account account;
-    pthread_mutex_t lock;   /* of what follows, up to no_page */
-    struct region *regions; /* with free slices first, about */
-    struct region *huge;    /* with one block each */
-    uint64_t looked_ms;     /* when stale slices were last given back */
-    unsigned seats;         /* that were ever taken */
-    struct page no_page;    /* has no blocks; stands for "none" */
-    struct cache cache[SEATS_MAX];
-};
-
-/* Where the thread sits, in the heap that it used last.  Tickets are never
- * used twice in a process, so what is left of a heap that is gone, or of
- * another one, fits no page and no heap. */
+/* Where the thread sits, in the heap that it used last.  Serial numbers are
+ * never used twice in a process, so what is left of a heap that is gone, or of
+ * another one, fits no heap. */
 struct seating {
-    uint64_t heap;   /* its serial number; 0: none */
-    uint64_t ticket; /* serial number and seat */
+    uint64_t heap; /* its serial number; 0: none */
     struct cache *cache;
 };
 
-static _Thread_local struct seating mine = {.ticket = NO_TICKET};
+const struct page slab_no_page;
+
+#define NONE_5                                                                 \
+    (struct page *)&slab_no_page, (struct page *)&slab_no_page,                \
+        (struct page *)&slab_no_page, (struct page *)&slab_no_page,            \
+        (struct page *)&slab_no_page
+#define NONE_13                                                                \
+    NONE_5, NONE_5, (struct page *)&slab_no_page,                              \
+        (struct page *)&slab_no_page, (struct page *)&slab_no_page
+
+/* Of a thread without a seat: it has no block, and no free is simple. */
+static const struct cache no_cache = {
+    .direct = {NONE_13, NONE_13, NONE_13, NONE_13, NONE_13}};
+
+_Static_assert(DIRECT == 5 * 13, "all of no_cache's sizes lead nowhere");
+
+static _Thread_local struct seating mine = {.cache = (struct cache *)&no_cache};
 
 /* Heaps that were ever opened: where serial numbers come from. */
 static _Atomic uint64_t heaps_opened;
@@ -163,424 +122,76 @@ static inline struct cache *find_cache(const struct heap *heap)
     return mine.heap == heap->serial ? mine.cache : NULL;
 }
 
-/* ---- regions and slices: under the heap's lock ---- */
+static struct cache *claim_cache(struct heap *heap);
 
-static uint64_t slice_bits(unsigned first, unsigned n)
+/* ---- the paths that are taken most ---- */
+
+static inline void *pop_direct(struct cache *cache, size_t size)
 {
-    return (((uint64_t)1 << n) - 1) << first;
-}
+    struct page *const page = cache->direct[(size + 15) / 16];
+    struct block *const block = page->free;
 
-/* A bit i is left when i to i + n - 1 are all set (Warren, Hacker's Delight,
- * 2nd ed., section 6-2). */
-static uint64_t runs_of(uint64_t free, unsigned n)
-{
-    while (n > 1) {
-        const unsigned half = n / 2;
-
-        free &= free >> half;
-        n -= half;
-    }
-    return free;
-}
-
-static void region_link(struct region **list, struct region *region)
-{
-    region->prev = NULL;
-    region->next = *list;
-    if (*list)
-        (*list)->prev = region;
-    *list = region;
-}
-
-static void region_unlink(struct region **list, struct region *region)
-{
-    if (region->prev)
-        region->prev->next = region->next;
-    else
-        *list = region->next;
-    if (region->next)
-        region->next->prev = region->prev;
-}
-
-static struct region *region_map(struct heap *heap, size_t bytes)
-{
-    struct region *region = os_pages_reserve(bytes, REGION_BYTES);
-
-    if (!region)
+    if (unlikely(!block))
         return NULL;
-    if (os_pages_commit(&heap->account, region, bytes)) {
-        (void)os_pages_release(&heap->account, region, bytes, 0);
-        return NULL;
-    }
-    region->bytes = bytes;
-    return region;
+    page->free = (struct block *)block->next;
+    page->used++;
+    block->tag = NULL;
+    return block;
 }
 
-static void region_unmap(struct heap *heap, struct region *region)
+/* The last page of its class stays: the next block is likely to want it. */
+__attribute__((noinline)) static void free_last(struct page *page)
 {
-    (void)os_pages_release(&heap->account, region, region->bytes,
-                           region->bytes);
+    struct cache *const cache = page->home;
+
+    if (cache->queue[page->class].first != cache->queue[page->class].last)
+        slab_free_page(cache->heap, cache, page);
 }
 
-static uint64_t now_ms(void)
+/* False if it takes more than this. */
+static inline bool push_own(struct cache *cache, void *p)
 {
-    struct timespec t;
+    const size_t at = (uintptr_t)p - (uintptr_t)cache->base;
+    struct block *const block = p;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void discard(struct region *region)
-{
-    uint64_t left = region->stale;
-
-    while (left) {
-        const unsigned first = (unsigned)__builtin_ctzll(left);
-        const uint64_t rest = ~(left >> first);
-        const unsigned n = rest ? (unsigned)__builtin_ctzll(rest) : 64 - first;
-
-        (void)os_pages_discard((char *)region + (size_t)first * SLICE_BYTES,
-                               (size_t)n * SLICE_BYTES);
-        left &= ~slice_bits(first, n);
-    }
-    region->stale = region->dirty;
-    region->dirty = 0;
-}
-
-/* Give back what was free for a whole period.  One empty region stays. */
-static void decay(struct heap *heap)
-{
-    const uint64_t now = now_ms();
-    bool has_spare = false;
-
-    if (now - heap->looked_ms < DECAY_MS)
-        return;
-    heap->looked_ms = now;
-    for (struct region *r = heap->regions, *next; r; r = next) {
-        next = r->next;
-        discard(r);
-        if (r->free != ALL_SLICES || r->stale)
-            continue;
-        if (has_spare) {
-            region_unlink(&heap->regions, r);
-            region_unmap(heap, r);
-        }
-        has_spare = true;
-    }
-}
-
-/* Out of address space: give back every empty region at once.  Returns
- * whether there was one. */
-static bool release_empty(struct heap *heap)
-{
-    bool any = false;
-
-    for (struct region *r = heap->regions, *next; r; r = next) {
-        next = r->next;
-        if (r->free != ALL_SLICES)
-            continue;
-        region_unlink(&heap->regions, r);
-        region_unmap(heap, r);
-        any = true;
-    }
-    return any;
-}
-
-/* A region with a run of n free slices, or NULL. */
-static struct region *find_run(struct heap *heap, unsigned n, unsigned *first)
-{
-    for (struct region *r = heap->regions; r; r = r->next) {
-        const uint64_t runs = runs_of(r->free, n);
-
-        if (runs) {
-            *first = (unsigned)__builtin_ctzll(runs);
-            if (r != heap->regions) { /* the next search starts here */
-                region_unlink(&heap->regions, r);
-                region_link(&heap->regions, r);
-            }
-            return r;
-        }
-    }
-    struct region *fresh = region_map(heap, REGION_BYTES);
-    if (!fresh)
-        return NULL;
-    fresh->free = ALL_SLICES;
-    region_link(&heap->regions, fresh);
-    *first = 1;
-    return fresh;
-}
-
-/* A page of n slices for blocks of that size, with none carved yet. */
-static struct page *page_take(struct heap *heap, unsigned n, unsigned class,
-                              size_t block_size)
-{
-    unsigned first;
-
-    pthread_mutex_lock(&heap->lock);
-    decay(heap);
-    struct region *const region = find_run(heap, n, &first);
-    if (!region) {
-        pthread_mutex_unlock(&heap->lock);
-        return NULL;
-    }
-    const uint64_t bits = slice_bits(first, n);
-    struct page *const page = &region->page[first];
-
-    region->free &= ~bits;
-    page->is_zero = class == 0 && !((region->dirty | region->stale) & bits);
-    region->dirty &= ~bits;
-    region->stale &= ~bits;
-    for (unsigned i = 0; i < n; i++)
-        region->back[first + i] = (uint8_t)i;
-    page->slices = (uint8_t)n;
-    pthread_mutex_unlock(&heap->lock);
-
-    page->class = (uint8_t) class;
-    page->block_size = block_size;
-    page->start = (char *)region + (size_t)first * SLICE_BYTES;
-    page->capacity = (uint32_t)((size_t)n * SLICE_BYTES / block_size);
-    page->free = NULL;
-    page->used = page->carved = 0;
-    return page;
-}
-
-static struct region *region_of(const void *p)
-{
-    return (struct region *)((uintptr_t)p & ~(uintptr_t)(REGION_BYTES - 1));
-}
-
-static inline struct page *page_of(const void *p)
-{
-    struct region *const region = region_of(p);
-    const size_t slice = ((uintptr_t)p & (REGION_BYTES - 1)) / SLICE_BYTES;
-
-    return &region->page[slice - region->back[slice]];
-}
-
-static void page_give(struct heap *heap, struct page *page)
-{
-    struct region *const region = region_of(page);
-    const unsigned first = (unsigned)(page - region->page);
-
-    pthread_mutex_lock(&heap->lock);
-    const uint64_t bits = slice_bits(first, page->slices);
-    region->free |= bits;
-    region->dirty |= bits;
-    page->slices = 0;
-    decay(heap);
-    pthread_mutex_unlock(&heap->lock);
-}
-
-/* ---- the queues of a cache: its owner only ---- */
-
-/* The queue's first page changed: so did the page of all sizes that look for
- * it directly. */
-static void refresh_direct(struct heap *heap, struct cache *cache,
-                           unsigned class)
-{
-    const size_t bytes = size_class_bytes(class);
-
-    if (bytes > DIRECT_BYTES)
-        return;
-    struct page *const first = cache->queue[class].first;
-    size_t i = class > 1 ? size_class_bytes(class - 1) / 16 + 1 : 0;
-
-    for (; i <= bytes / 16; i++)
-        cache->direct[i] = first ? first : &heap->no_page;
-}
-
-static void queue_push(struct heap *heap, struct cache *cache,
-                       struct page *page)
-{
-    struct queue *const queue = &cache->queue[page->class];
-
-    page->prev = NULL;
-    page->next = queue->first;
-    if (queue->first)
-        queue->first->prev = page;
-    else
-        queue->last = page;
-    queue->first = page;
-    refresh_direct(heap, cache, page->class);
-}
-
-/* Behind the others: filled up only when they are. */
-static void queue_append(struct heap *heap, struct cache *cache,
-                         struct page *page)
-{
-    struct queue *const queue = &cache->queue[page->class];
-
-    page->next = NULL;
-    page->prev = queue->last;
-    if (queue->last)
-        queue->last->next = page;
-    else
-        queue->first = page;
-    queue->last = page;
-    if (queue->first == page)
-        refresh_direct(heap, cache, page->class);
-}
-
-static void queue_remove(struct heap *heap, struct cache *cache,
-                         struct page *page)
-{
-    struct queue *const queue = &cache->queue[page->class];
-    const bool was_first = queue->first == page;
-
-    if (page->prev)
-        page->prev->next = page->next;
-    else
-        queue->first = page->next;
-    if (page->next)
-        page->next->prev = page->prev;
-    else
-        queue->last = page->prev;
-    if (was_first)
-        refresh_direct(heap, cache, page->class);
-}
-
-/* ---- pages and what others freed into them ---- */
-
-static inline struct block *remote_first(uint64_t remote)
-{
-    return (struct block *)(uintptr_t)(remote & (ONE_MORE - 1) & ~FULL);
-}
-
-static inline uint32_t remote_count(uint64_t remote)
-{
-    return (uint32_t)(remote / ONE_MORE);
-}
-
-/* Take over what others freed.  The page is not FULL. */
-static void page_collect(struct page *page)
-{
-    if (!atomic_load_explicit(&page->remote, memory_order_relaxed))
-        return;
-    const uint64_t remote =
-        atomic_exchange_explicit(&page->remote, 0, memory_order_acquire);
-    struct block *const first = remote_first(remote);
-
-    if (page->free) {
-        struct block *last = first;
-
-        while (last->next)
-            last = last->next;
-        last->next = page->free;
-    }
-    page->free = first;
-    page->used -= remote_count(remote);
-}
-
-static void page_carve(struct page *page)
-{
-    uint32_t n = (uint32_t)(CARVE_BYTES / page->block_size);
-    const uint32_t left = page->capacity - page->carved;
-
-    n = n == 0 ? 1 : n;
-    n = n < left ? n : left;
-    char *p = page->start + (size_t)page->carved * page->block_size;
-    struct block **link = &page->free;
-    for (uint32_t i = 0; i < n; i++, p += page->block_size) {
-        *link = (struct block *)p;
-        link = &((struct block *)p)->next;
-    }
-    *link = NULL;
-    page->carved += n;
-}
-
-/* Does the page have a free block, now that all was tried? */
-static bool page_refill(struct page *page)
-{
-    if (!page->free)
-        page_collect(page);
-    if (!page->free && page->carved < page->capacity)
-        page_carve(page);
-    return page->free != NULL;
-}
-
-/* Out of the queue, until something is freed into it.  False if that has
- * happened already. */
-static bool page_retire_full(struct heap *heap, struct cache *cache,
-                             struct page *page)
-{
-    uint64_t none = 0;
-
-    atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
-    if (!atomic_compare_exchange_strong(&page->remote, &none, FULL)) {
-        atomic_store_explicit(&page->owner, cache->ticket,
-                              memory_order_relaxed);
+    if (unlikely(at >= cache->bytes))
         return false;
-    }
-    queue_remove(heap, cache, page);
+    struct page *const page = &cache->pages[at / SLICE_BYTES];
+    if (unlikely(atomic_load_explicit(&page->owner, memory_order_relaxed) !=
+                 cache))
+        return false;
+    if (unlikely((uint16_t)at * page->magic >= page->magic))
+        return false;
+    if (unlikely(block->tag == page))
+        return false;
+    block->tag = page;
+    block->next = (uintptr_t)page->free;
+    page->free = block;
+    if (unlikely(--page->used == 0))
+        free_last(page);
     return true;
-}
-
-static void page_return(struct heap *heap, struct cache *cache,
-                        struct page *page)
-{
-    atomic_store_explicit(&page->owner, cache->ticket, memory_order_relaxed);
-    queue_append(heap, cache, page);
-}
-
-static void page_free_empty(struct heap *heap, struct cache *cache,
-                            struct page *page)
-{
-    queue_remove(heap, cache, page);
-    page_give(heap, page);
-}
-
-/* Pages that were FULL and that others freed into. */
-static void read_mail(struct heap *heap, struct cache *cache)
-{
-    if (!atomic_load_explicit(&cache->mail, memory_order_relaxed))
-        return;
-    struct page *page =
-        atomic_exchange_explicit(&cache->mail, NULL, memory_order_acquire);
-    while (page) {
-        struct page *const next = page->mailed;
-
-        page_return(heap, cache, page);
-        page_collect(page);
-        if (page->used == 0)
-            page_free_empty(heap, cache, page);
-        page = next;
-    }
 }
 
 /* ---- allocating ---- */
 
-/* The first page of the class with a free block: made if there is none. */
-static struct page *find_page(struct heap *heap, struct cache *cache,
-                              unsigned class)
+/* The class whose blocks hold size bytes and are all aligned, or 0.  Pages
+ * stand on a slice, so a block is aligned when its size is a multiple. */
+static unsigned class_for(const struct heap *heap, size_t size, size_t align)
 {
-    struct page *page;
+    const unsigned spacing = heap->options.spacing;
 
-    read_mail(heap, cache);
-    while ((page = cache->queue[class].first)) {
-        if (page_refill(page))
-            return page;
-        (void)page_retire_full(heap, cache, page);
-    }
-    const size_t bytes = size_class_bytes(class);
-    page =
-        page_take(heap, bytes <= SMALL_BYTES ? 1 : MEDIUM_SLICES, class, bytes);
-    if (!page)
-        return NULL;
-    page->home = cache;
-    atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
-    atomic_store_explicit(&page->owner, cache->ticket, memory_order_relaxed);
-    queue_push(heap, cache, page);
-    page_carve(page);
-    return page;
-}
-
-static inline void *page_pop(struct page *page)
-{
-    struct block *const block = page->free;
-
-    page->free = block->next;
-    page->used++;
-    return block;
+    if (align > SLICE_BYTES || size > CLASS_BYTES)
+        return 0;
+    if (align > SIZE_CLASS_STEP)
+        size = size ? (size + align - 1) & ~(align - 1) : align;
+    if (size > CLASS_BYTES)
+        return 0;
+    unsigned class = size_class_spaced(size, spacing);
+    if (align > SIZE_CLASS_STEP)
+        while (class < slab_classes(heap) &&
+               size_class_bytes_spaced(class, spacing) & (align - 1))
+            class ++;
+    return class < slab_classes(heap) ? class : 0;
 }
 
 static void *alloc_class(struct heap *heap, struct cache *cache, unsigned class)
@@ -588,293 +199,286 @@ static void *alloc_class(struct heap *heap, struct cache *cache, unsigned class)
     struct page *page = cache->queue[class].first;
 
     if (!page || !page->free)
-        page = find_page(heap, cache, class);
-    return page ? page_pop(page) : NULL;
-}
-
-/* A block that is a page. */
-static void *alloc_large(struct heap *heap, size_t size)
-{
-    const size_t n = (size + SLICE_BYTES - 1) / SLICE_BYTES;
-    struct page *page = page_take(heap, (unsigned)n, 0, n * SLICE_BYTES);
-
+        page = slab_find_page(heap, cache, class);
     if (!page)
         return NULL;
+    struct block *const block = page->free;
+    page->free = slab_next(page, block);
+    page->used++;
+    block->tag = NULL;
+    return block;
+}
+
+/* A block that is a page, or a run of regions. */
+static void *alloc_alone(struct heap *heap, size_t size, size_t align)
+{
+    const size_t whole = os_pages_round(size ? size : 1);
+    struct page *page;
+
+    if (whole == 0 || whole > PTRDIFF_MAX)
+        return NULL;
+    pthread_mutex_lock(&heap->lock);
+    if (whole <= LARGE_BYTES && align <= SLICE_BYTES) {
+        const size_t n = (whole + SLICE_BYTES - 1) / SLICE_BYTES;
+
+        page = slab_take_slices(heap, (unsigned)n);
+        if (page)
+            page->block_size = n * SLICE_BYTES;
+    } else {
+        page = slab_take_run(heap, whole);
+    }
+    pthread_mutex_unlock(&heap->lock);
+    if (!page)
+        return NULL;
+    page->class = 0;
+    page->magic = 0;
     page->home = NULL;
     atomic_store_explicit(&page->remote, 0, memory_order_relaxed);
-    atomic_store_explicit(&page->owner, 0, memory_order_relaxed);
-    page->used = page->carved = 1;
+    atomic_store_explicit(&page->owner, NULL, memory_order_relaxed);
+    page->free = NULL;
+    page->aside = 0;
+    page->capacity = page->used = page->carved = 1;
     return page->start;
 }
 
-/* A block that has a region; it starts in the region's first 4 MiB. */
-static void *alloc_huge(struct heap *heap, size_t size, size_t align)
+void *slab_alloc_plain(struct heap *heap, struct cache *cache, size_t size,
+                       size_t align)
 {
-    const size_t offset = align > SLICE_BYTES ? align : SLICE_BYTES;
-    const size_t whole = os_pages_round(size ? size : 1);
+    const unsigned class = class_for(heap, size, align);
 
-    if (whole == 0 || whole > PTRDIFF_MAX - REGION_BYTES - offset)
-        return NULL;
-    struct region *region = region_map(heap, offset + whole);
-    if (!region) {
-        pthread_mutex_lock(&heap->lock);
-        const bool any = release_empty(heap);
-        pthread_mutex_unlock(&heap->lock);
-        region = any ? region_map(heap, offset + whole) : NULL;
-    }
-    if (!region)
-        return NULL;
-    struct page *const page = &region->page[offset / SLICE_BYTES];
-    region->is_huge = true;
-    page->slices = 1;
-    page->is_zero = true;
-    page->block_size = whole;
-    page->capacity = page->carved = page->used = 1;
-    page->start = (char *)region + offset;
-    pthread_mutex_lock(&heap->lock);
-    region_link(&heap->huge, region);
-    pthread_mutex_unlock(&heap->lock);
-    return page->start;
-}
-
-static struct cache *claim_cache(struct heap *heap);
-
-/* The class whose blocks hold size bytes and are all aligned, or 0.  Pages
- * stand on a slice, so a block is aligned when its size is a multiple. */
-static unsigned class_for(size_t size, size_t align)
-{
-    if (align > SLICE_BYTES || size > SIZE_CLASS_MAX)
-        return 0;
-    if (align > SIZE_CLASS_STEP)
-        size = size ? (size + align - 1) & ~(align - 1) : align;
-    if (size > SIZE_CLASS_MAX)
-        return 0;
-    unsigned class = size_class_of(size);
-    if (align > SIZE_CLASS_STEP)
-        while (class < SIZE_CLASSES && size_class_bytes(class) & (align - 1))
-            class ++;
-    return class < SIZE_CLASSES ? class : 0;
-}
-
-static void *alloc_any(struct heap *heap, size_t size, size_t align)
-{
-    if (align > MAX_ALIGN)
-        return NULL;
-    const unsigned class = class_for(size, align);
-    if (class) {
-        struct cache *cache = find_cache(heap);
-
-        if (!cache)
-            cache = claim_cache(heap);
-        return cache ? alloc_class(heap, cache, class) : NULL;
-    }
-    if (size <= LARGE_BYTES && align <= SLICE_BYTES)
-        return alloc_large(heap, size);
-    return alloc_huge(heap, size, align);
+    return class ? alloc_class(heap, cache, class)
+                 : alloc_alone(heap, size, align);
 }
 
 __attribute__((noinline)) static void *alloc_slow(struct heap *heap,
                                                   size_t size, size_t align)
 {
     const int saved = errno;
-    void *const p = alloc_any(heap, size, align);
+    struct cache *cache = find_cache(heap);
+    void *p = NULL;
 
+    if (!cache)
+        cache = claim_cache(heap);
+    if (cache && align <= MAX_ALIGN)
+        p = heap->options.is_hardened
+                ? slab_hard_alloc(heap, cache, size, align)
+                : slab_alloc_plain(heap, cache, size, align);
     errno = p ? saved : ENOMEM;
     return p;
 }
 
 static void *slab_alloc(struct heap *heap, size_t size, size_t align)
 {
-    if (__builtin_expect(mine.heap != heap->serial, 0) ||
-        __builtin_expect(size > DIRECT_BYTES, 0) ||
-        __builtin_expect(align > SIZE_CLASS_STEP, 0))
-        return alloc_slow(heap, size, align);
-    struct page *const page = mine.cache->direct[(size + 15) / 16];
+    void *p;
 
-    if (__builtin_expect(!page->free, 0))
+    if (unlikely(mine.heap != heap->serial) || unlikely(size > DIRECT_BYTES) ||
+        unlikely(align > SIZE_CLASS_STEP) ||
+        unlikely(!(p = pop_direct(mine.cache, size))))
         return alloc_slow(heap, size, align);
-    return page_pop(page);
+    return p;
 }
 
 static void *slab_zalloc(struct heap *heap, size_t size)
 {
     void *const p = slab_alloc(heap, size, 0);
 
-    if (p && (size <= SIZE_CLASS_MAX || !page_of(p)->is_zero))
+    if (p && (size <= CLASS_BYTES || heap->options.is_hardened ||
+              !slab_page_at(heap, p)->is_zero))
         memset(p, 0, size);
     return p;
 }
 
 /* ---- freeing ---- */
 
-static void free_own(struct heap *heap, struct page *page)
+static bool is_in_list(const struct page *page, const struct block *list,
+                       const struct block *block)
 {
-    struct region *const region = region_of(page);
+    while (list && list != block)
+        list = slab_next(page, list);
+    return list != NULL;
+}
 
-    if (!region->is_huge) {
-        page_give(heap, page);
+/* The owner's own look is exact.  Elsewhere the tag has to do: it is an
+ * address that no program is ever given. */
+static bool is_free_already(const struct page *page, const struct cache *cache,
+                            const struct block *block)
+{
+    if (block->tag != page)
+        return false;
+    if (cache != page->home)
+        return true;
+    return is_in_list(page, page->free, block) ||
+           is_in_list(page, slab_remote_first(atomic_load(&page->remote)),
+                      block);
+}
+
+/* What only the owner can see without a race. */
+static void check_own_block(const struct page *page, const void *p,
+                            uint32_t block)
+{
+    if (block >= page->carved)
+        misuse_abort("slab", "free of what never was a block", p);
+    if (mesh_is_aside(page, block))
+        misuse_abort("slab", "double free", p);
+}
+
+/* The page whose live block p is, or an end with a line. */
+static struct page *check_pointer(const struct heap *heap,
+                                  const struct cache *cache, const void *p)
+{
+    struct page *const page = slab_page_at(heap, p);
+
+    if (!page)
+        misuse_abort("slab", "free of what is no block (foreign, or freed)", p);
+    const size_t at = (size_t)((const char *)p - page->start);
+    if (page->class == 0 ? at != 0 : at % page->block_size != 0)
+        misuse_abort("slab", "free of an address inside a block", p);
+    if (page->class && is_free_already(page, cache, p))
+        misuse_abort("slab", "double free", p);
+    if (page->class && cache == page->home)
+        check_own_block(page, p, (uint32_t)(at / page->block_size));
+    return page;
+}
+
+static void free_alone(struct heap *heap, struct page *page)
+{
+    pthread_mutex_lock(&heap->lock);
+    if (slab_is_run(heap, page))
+        slab_give_run(heap, page);
+    else
+        slab_give_slices(heap, page);
+    pthread_mutex_unlock(&heap->lock);
+}
+
+void slab_free_plain(struct heap *heap, struct cache *cache, struct page *page,
+                     void *p)
+{
+    struct block *const block = p;
+
+    if (page->class == 0) {
+        free_alone(heap, page);
         return;
     }
-    pthread_mutex_lock(&heap->lock);
-    region_unlink(&heap->huge, region);
-    pthread_mutex_unlock(&heap->lock);
-    region_unmap(heap, region);
-}
-
-/* By a thread that does not own the page. */
-static void free_remote(struct page *page, struct block *block)
-{
-    uint64_t old = atomic_load_explicit(&page->remote, memory_order_relaxed);
-    uint64_t new;
-
-    do {
-        block->next = remote_first(old);
-        new = (old & ~(ONE_MORE - 1)) + ONE_MORE + (uintptr_t)block;
-    } while (!atomic_compare_exchange_weak_explicit(
-        &page->remote, &old, new, memory_order_acq_rel, memory_order_relaxed));
-    if (!(old & FULL))
+    block->tag = page;
+    if (!cache || page->home != cache) {
+        slab_free_remote(heap, cache, page, block);
         return;
-    struct cache *const home = page->home;
-    struct page *first =
-        atomic_load_explicit(&home->mail, memory_order_relaxed);
-    do
-        page->mailed = first;
-    while (!atomic_compare_exchange_weak_explicit(
-        &home->mail, &first, page, memory_order_release, memory_order_relaxed));
-}
-
-/* Into a page of the caller's that is FULL, or was a moment ago and is in the
- * mail now. */
-static void free_into_full(struct heap *heap, struct cache *cache,
-                           struct page *page, struct block *block)
-{
-    const uint64_t old =
-        atomic_fetch_and_explicit(&page->remote, ~FULL, memory_order_acq_rel);
-
-    block->next = page->free;
+    }
+    if (!atomic_load_explicit(&page->owner, memory_order_relaxed)) {
+        slab_free_into_full(heap, cache, page, block);
+        return;
+    }
+    slab_link(page, block, page->free);
     page->free = block;
-    page->used--;
-    if (!(old & FULL))
-        return;
-    page_return(heap, cache, page);
-    if (page->used == 0 && cache->queue[page->class].first != page)
-        page_free_empty(heap, cache, page);
+    if (--page->used == 0)
+        free_last(page);
 }
 
-__attribute__((noinline)) static void
-free_slow(struct heap *heap, struct page *page, struct block *block)
+__attribute__((noinline)) static void free_slow(struct heap *heap, void *p)
 {
     struct cache *const cache = find_cache(heap);
 
-    if (page->class == 0)
-        free_own(heap, page);
-    else if (cache && page->home == cache)
-        free_into_full(heap, cache, page, block);
+    if (!p)
+        return;
+    const int saved = errno;
+    struct page *const page = check_pointer(heap, cache, p);
+
+    if (heap->options.is_hardened)
+        slab_hard_free(heap, cache, page, p);
     else
-        free_remote(page, block);
-}
-
-/* The last page of its class stays: the next block is likely to want it. */
-__attribute__((noinline)) static void free_last(struct heap *heap,
-                                                struct page *page)
-{
-    struct cache *const cache = page->home;
-
-    if (cache->queue[page->class].first != cache->queue[page->class].last)
-        page_free_empty(heap, cache, page);
+        slab_free_plain(heap, cache, page, p);
+    if (heap->mesh && cache)
+        mesh_tick(heap, cache);
+    errno = saved;
 }
 
 static void slab_dealloc(struct heap *heap, void *p, size_t size)
 {
     (void)size;
-    if (__builtin_expect(!p, 0))
-        return;
-    struct page *const page = page_of(p);
-    struct block *const block = p;
-    if (__builtin_expect(atomic_load_explicit(
-                             &page->owner, memory_order_relaxed) != mine.ticket,
-                         0)) {
-        free_slow(heap, page, block);
-        return;
-    }
-    block->next = page->free;
-    page->free = block;
-    if (__builtin_expect(--page->used == 0, 0))
-        free_last(heap, page);
+    if (unlikely(mine.heap != heap->serial) ||
+        unlikely(!push_own(mine.cache, p)))
+        free_slow(heap, p);
 }
 
 static size_t slab_usable(struct heap *heap, const void *p, size_t size)
 {
-    (void)heap;
+    const struct page *const page = check_pointer(heap, NULL, p);
+
     (void)size;
-    return page_of(p)->block_size;
+    return heap->options.is_hardened ? slab_hard_usable(page, p)
+                                     : page->block_size;
 }
 
-/* The block's region moves, by page tables; nothing is copied.  NULL if that
+/* ---- resizing ---- */
+
+/* A huge block stays huge: pages move, nothing is copied.  NULL if that
  * cannot be. */
-static void *move_huge(struct heap *heap, struct region *region,
-                       struct page *page, size_t new_size)
+static void *resize_run(struct heap *heap, struct page *page, size_t new_size)
 {
-    const size_t offset = (size_t)(page->start - (char *)region);
     const size_t whole = os_pages_round(new_size);
 
-    if (whole == 0 || whole > PTRDIFF_MAX - REGION_BYTES - offset)
-        return NULL;
-    struct region *const target =
-        os_pages_reserve(offset + whole, REGION_BYTES);
-    if (!target)
+    if (whole == 0 || whole > PTRDIFF_MAX)
         return NULL;
     pthread_mutex_lock(&heap->lock);
-    region_unlink(&heap->huge, region);
-    const int err = os_pages_move(&heap->account, region, region->bytes, target,
-                                  offset + whole);
-    region_link(&heap->huge, err ? region : target);
+    struct page *const moved = slab_resize_run(heap, page, whole);
     pthread_mutex_unlock(&heap->lock);
-    if (err) {
-        (void)os_pages_release(NULL, target, offset + whole, 0);
+    if (!moved)
         return NULL;
-    }
-    struct page *const moved = &target->page[page - region->page];
-    target->bytes = offset + whole;
-    moved->block_size = whole;
-    moved->start = (char *)target + offset;
+    moved->class = 0;
+    moved->magic = 0;
+    moved->home = NULL;
+    moved->capacity = moved->used = moved->carved = 1;
     return moved->start;
+}
+
+static void *resize_by_copy(struct heap *heap, void *p, size_t old_size,
+                            size_t new_size)
+{
+    void *const copy = slab_alloc(heap, new_size, 0);
+
+    if (!copy)
+        return NULL;
+    memcpy(copy, p, old_size < new_size ? old_size : new_size);
+    slab_dealloc(heap, p, old_size);
+    return copy;
 }
 
 /* A block stays where it is unless that would waste more than half of it. */
 static void *slab_resize(struct heap *heap, void *p, size_t old_size,
                          size_t new_size)
 {
-    struct page *const page = page_of(p);
+    struct page *const page = check_pointer(heap, NULL, p);
     const size_t room = page->block_size;
 
+    if (heap->options.is_hardened)
+        return resize_by_copy(heap, p, slab_hard_usable(page, p), new_size);
     if (new_size <= room && (new_size >= room / 2 || room <= 64))
         return p;
-    if (region_of(p)->is_huge && new_size > LARGE_BYTES) {
+    if (slab_is_run(heap, page) && new_size > LARGE_BYTES) {
         const int saved = errno;
-        void *const moved = move_huge(heap, region_of(p), page, new_size);
+        void *const moved = resize_run(heap, page, new_size);
 
         errno = saved;
         if (moved)
             return moved;
     }
-    void *const copy = slab_alloc(heap, new_size, 0);
-    if (!copy)
-        return new_size <= room ? p : NULL;
-    memcpy(copy, p, old_size < new_size ? old_size : new_size);
-    slab_dealloc(heap, p, old_size);
-    return copy;
+    void *const copy = resize_by_copy(heap, p, old_size, new_size);
+    return copy || new_size > room ? copy : p;
 }
 
 /* ---- threads ---- */
 
 static int cache_make(struct heap *heap, struct cache *cache)
 {
-    if (cache != heap->cache &&
-        os_pages_commit(&heap->account, cache, sizeof *cache))
+    if (os_pages_commit(&heap->account, cache, sizeof *cache))
         return ENOMEM;
     for (unsigned i = 0; i < DIRECT; i++)
-        cache->direct[i] = &heap->no_page;
+        cache->direct[i] = (struct page *)&slab_no_page;
+    cache->heap = heap;
+    cache->base = heap->base;
+    if (!heap->options.is_hardened && !heap->mesh)
+        cache->bytes = heap->bytes;
+    cache->pages = heap->pages;
     return 0;
 }
 
@@ -884,20 +488,19 @@ static struct cache *claim_locked(struct heap *heap)
 {
     unsigned seat = 0;
 
-    while (seat < heap->seats && heap->cache[seat].owner != 0 &&
-           heap->cache[seat].owner != my_identity())
+    while (seat < heap->seats && heap->cache[seat].identity != 0 &&
+           heap->cache[seat].identity != my_identity())
         seat++;
-    if (seat == SEATS_MAX)
+    if (seat == heap->seats_max)
         return NULL;
     struct cache *const cache = &heap->cache[seat];
     if (seat == heap->seats) {
         if (cache_make(heap, cache))
             return NULL;
-        cache->ticket = heap->serial * SEATS_MAX + seat;
         heap->seats++;
     }
-    cache->owner = my_identity();
-    mine = (struct seating){heap->serial, cache->ticket, cache};
+    cache->identity = my_identity();
+    mine = (struct seating){heap->serial, cache};
     return cache;
 }
 
@@ -920,79 +523,23 @@ static void slab_leave(struct heap *heap)
 
     if (!cache)
         return;
-    read_mail(heap, cache);
-    for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
+    if (heap->options.is_hardened)
+        slab_hard_flush(heap, cache);
+    slab_send_outbox(cache);
+    slab_read_mail(heap, cache);
+    for (unsigned class = 1; class < slab_classes(heap); class ++) {
         for (struct page *page = cache->queue[class].first, *next; page;
              page = next) {
             next = page->next;
-            page_collect(page);
+            slab_collect(page);
             if (page->used == 0)
-                page_free_empty(heap, cache, page);
+                slab_free_page(heap, cache, page);
         }
     }
-    mine = (struct seating){.ticket = NO_TICKET};
+    mine = (struct seating){.cache = (struct cache *)&no_cache};
     pthread_mutex_lock(&heap->lock);
-    cache->owner = 0;
+    cache->identity = 0;
     pthread_mutex_unlock(&heap->lock);
-}
-
-/* ---- the heap ---- */
-
-/* What of a heap is committed from the start: all up to the first cache's
- * end. */
-static size_t head_bytes(void)
-{
-    return offsetof(struct heap, cache) + sizeof(struct cache);
-}
-
-static int slab_open(const struct heap_config *config, struct heap **out)
-{
-    if (config->threads > SEATS_MAX)
-        return EINVAL;
-    struct heap *const heap =
-        os_pages_reserve(sizeof *heap, sizeof(struct cache));
-    if (!heap)
-        return errno;
-    const int err = os_pages_commit(NULL, heap, head_bytes());
-    if (err) {
-        (void)os_pages_release(NULL, heap, sizeof *heap, 0);
-        return err;
-    }
-    atomic_store(&heap->account.mapped, os_pages_round(head_bytes()));
-    heap->serial = atomic_fetch_add(&heaps_opened, 1) + 1;
-    pthread_mutex_init(&heap->lock, NULL);
-    heap->looked_ms = now_ms();
-    *out = heap;
-    return 0;
-}
-
-static void slab_close(struct heap *heap)
-{
-    struct region **const lists[] = {&heap->regions, &heap->huge};
-
-    for (unsigned i = 0; i < 2; i++)
-        while (*lists[i]) {
-            struct region *const region = *lists[i];
-
-            region_unlink(lists[i], region);
-            region_unmap(heap, region);
-        }
-    pthread_mutex_destroy(&heap->lock);
-    (void)os_pages_release(NULL, heap, sizeof *heap, 0);
-}
-
-static void count_region(struct region *region, struct heap_report *report)
-{
-    for (unsigned i = 1; i < SLICES; i++) {
-        struct page *const page = &region->page[i];
-
-        if (!page->slices)
-            continue;
-        const size_t live =
-            page->used - remote_count(atomic_load(&page->remote));
-        report->live_blocks += live;
-        report->live_bytes += live * page->block_size;
-    }
 }
 
 /* In the child the lock is the forking thread's own. */
@@ -1000,116 +547,105 @@ static void slab_fork(struct heap *heap, enum fork_phase phase)
 {
     if (phase == FORK_BEFORE)
         pthread_mutex_lock(&heap->lock);
-    else
+    if (heap->mesh)
+        mesh_fork(heap, phase);
+    if (phase != FORK_BEFORE)
         pthread_mutex_unlock(&heap->lock);
 }
 
-static int slab_inspect(struct heap *heap, struct heap_report *report)
+/* ---- the heap ---- */
+
+static void read_options(const struct heap_config *config,
+                         struct heap_options *o)
 {
-    *report = (struct heap_report){
-        .mapped_bytes = atomic_load(&heap->account.mapped),
-    };
-    pthread_mutex_lock(&heap->lock);
-    for (struct region *r = heap->regions; r; r = r->next)
-        count_region(r, report);
-    for (struct region *r = heap->huge; r; r = r->next)
-        count_region(r, report);
-    pthread_mutex_unlock(&heap->lock);
+    const struct knob *const k = slab_knobs;
+
+    o->spacing = 1 + (unsigned)heap_knob(config, k, KNOB_CLASSES);
+    o->carve = (size_t)heap_knob(config, k, KNOB_CARVE);
+    o->batch = (size_t)heap_knob(config, k, KNOB_BATCH);
+    o->decay_ms = (uint64_t)heap_knob(config, k, KNOB_DECAY);
+    o->quarantine = (size_t)heap_knob(config, k, KNOB_QUARANTINE);
+    o->huge_pages = heap_knob(config, k, KNOB_HUGE_PAGES) > 0;
+    o->is_hardened = heap_knob(config, k, KNOB_MODE) > 0;
+    o->has_meshing = heap_knob(config, k, KNOB_MESH) > 0;
+}
+
+/* Fewer seats where address space is short. */
+static int reserve_caches(struct heap *heap)
+{
+    unsigned n = SEATS_MAX;
+
+    while (n > 1 && n * sizeof *heap->cache > heap->bytes / 16)
+        n /= 2;
+    heap->cache = os_pages_reserve(n * sizeof *heap->cache, 0);
+    heap->seats_max = n;
+    return heap->cache ? 0 : ENOMEM;
+}
+
+static size_t caches_bytes(const struct heap *heap)
+{
+    return heap->seats_max * sizeof *heap->cache;
+}
+
+static int open_parts(struct heap *heap)
+{
+    int err = slab_range_open(heap);
+
+    if (err)
+        return err;
+    err = reserve_caches(heap);
+    if (!err && heap->options.has_meshing) {
+        err = mesh_open(heap);
+        if (err)
+            (void)os_pages_release(NULL, heap->cache, caches_bytes(heap), 0);
+    }
+    if (err)
+        slab_range_close(heap);
+    return err;
+}
+
+static int slab_open(const struct heap_config *config, struct heap **out)
+{
+    struct os_account account = {0};
+    struct heap *const heap = os_pages_map(&account, sizeof *heap);
+
+    if (!heap)
+        return errno;
+    atomic_store(&heap->account.mapped, atomic_load(&account.mapped));
+    read_options(config, &heap->options);
+    const int err = open_parts(heap);
+    if (err) {
+        (void)os_pages_unmap(NULL, heap, sizeof *heap);
+        return err;
+    }
+    heap->serial = atomic_fetch_add(&heaps_opened, 1) + 1;
+    pthread_mutex_init(&heap->lock, NULL);
+    *out = heap;
     return 0;
 }
 
-/* ---- the invariant ---- */
-
-static bool is_block_of(const struct page *page, const struct block *block)
+static void slab_close(struct heap *heap)
 {
-    const size_t at = (size_t)((const char *)block - page->start);
-
-    return (const char *)block >= page->start && at % page->block_size == 0 &&
-           at / page->block_size < page->carved;
+    if (heap->mesh)
+        mesh_close(heap);
+    for (unsigned i = 0; i < heap->seats; i++)
+        slab_hard_close(heap, &heap->cache[i]);
+    pthread_mutex_destroy(&heap->lock);
+    (void)os_pages_release(NULL, heap->cache, caches_bytes(heap), 0);
+    slab_range_close(heap);
+    (void)os_pages_unmap(NULL, heap, sizeof *heap);
 }
 
-static const char *check_page(struct page *page)
-{
-    const uint64_t remote = atomic_load(&page->remote);
-    uint32_t n = 0;
+/* ---- for the preload library, whose process has no other heap ---- */
 
-    if (page->carved > page->capacity)
-        return "a page has more blocks than fit";
-    for (struct block *b = page->free; b; b = b->next, n++)
-        if (!is_block_of(page, b) || n >= page->carved)
-            return "a free list leads out of its page, or around";
-    if (page->used + n != page->carved)
-        return "used and free blocks are not all that were carved";
-    n = 0;
-    for (struct block *b = remote_first(remote); b; b = b->next, n++)
-        if (!is_block_of(page, b) || n >= page->used)
-            return "a remote list leads out of its page, or around";
-    if (n != remote_count(remote))
-        return "a remote list is not as long as its count";
-    if (remote & FULL && (page->free || page->owner || remote != FULL))
-        return "a page counts as full and has free blocks";
-    return NULL;
+void *fast_alloc(size_t size)
+{
+    return likely(size <= DIRECT_BYTES) ? pop_direct(mine.cache, size) : NULL;
 }
 
-static const char *check_region(struct region *region)
+bool fast_free(void *p)
 {
-    uint64_t taken = 1;
-
-    for (unsigned i = 1; i < SLICES; i++) {
-        struct page *const page = &region->page[i];
-
-        if (!page->slices)
-            continue;
-        const uint64_t bits = slice_bits(i, page->slices);
-        if (taken & bits || region->free & bits)
-            return "a slice is in two pages, or in one and free";
-        taken |= bits;
-        const char *fault = page->class ? check_page(page) : NULL;
-        if (fault)
-            return fault;
-    }
-    if ((taken | region->free) != UINT64_MAX)
-        return "a slice is lost";
-    if ((region->dirty | region->stale) & ~region->free)
-        return "a slice in use counts as dirty";
-    return NULL;
-}
-
-static const char *check_cache(struct heap *heap, struct cache *cache)
-{
-    for (unsigned class = 1; class < SIZE_CLASSES; class ++) {
-        const struct page *prev = NULL;
-
-        for (struct page *p = cache->queue[class].first; p; p = p->next) {
-            if (p->prev != prev || p->class != class || p->home != cache ||
-                atomic_load(&p->owner) != cache->ticket)
-                return "a queue holds a page that does not belong there";
-            prev = p;
-        }
-        if (cache->queue[class].last != prev)
-            return "a queue does not end with its last page";
-    }
-    for (size_t i = 0; i < DIRECT; i++) {
-        struct page *const first =
-            cache->queue[size_class_of(i * SIZE_CLASS_STEP)].first;
-
-        if (cache->direct[i] != (first ? first : &heap->no_page))
-            return "a size leads to a page that is not first in its queue";
-    }
-    return NULL;
-}
-
-const char *slab_check(struct heap *heap)
-{
-    const char *fault = NULL;
-
-    pthread_mutex_lock(&heap->lock);
-    for (struct region *r = heap->regions; r && !fault; r = r->next)
-        fault = check_region(r);
-    for (unsigned i = 0; i < heap->seats && !fault; i++)
-        fault = check_cache(heap, &heap->cache[i]);
-    pthread_mutex_unlock(&heap->lock);
-    return fault;
+    return push_own(mine.cache, p);
 }
 
 const struct allocator slab_allocator = {
@@ -1117,6 +653,7 @@ const struct allocator slab_allocator = {
     .summary = "size classes, free lists by page, a cache a thread",
     .traits = TRAIT_SHARED | TRAIT_FOREIGN,
     .max_align = MAX_ALIGN,
+    .knobs = slab_knobs,
     .open = slab_open,
     .close = slab_close,
     .alloc = slab_alloc,
@@ -1128,4 +665,5 @@ const struct allocator slab_allocator = {
     .leave = slab_leave,
     .fork = slab_fork,
     .inspect = slab_inspect,
+    .walk = slab_walk,
 };

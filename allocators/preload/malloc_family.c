@@ -33,6 +33,7 @@
 #include <unistd.h>
 
 #include "allocator.h"
+#include "fast_path.h"
 #include "os_pages.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -188,11 +189,18 @@ static inline bool is_power_of_two(size_t n)
 
 /* ---- the family ---- */
 
-EXPORT void *malloc(size_t size)
+__attribute__((noinline)) static void *malloc_slow(size_t size)
 {
     struct heap *const heap = get_heap();
 
     return heap ? backend->alloc(heap, size, 0) : NULL;
+}
+
+EXPORT void *malloc(size_t size)
+{
+    void *const p = fast_alloc(size);
+
+    return __builtin_expect(p != NULL, 1) ? p : malloc_slow(size);
 }
 
 EXPORT void *calloc(size_t n, size_t size)
@@ -208,11 +216,17 @@ EXPORT void *calloc(size_t n, size_t size)
 }
 
 /* A thread that only frees is not announced: it takes no seat. */
-EXPORT void free(void *p)
+__attribute__((noinline)) static void free_slow(void *p)
 {
     if (p)
         backend->dealloc(atomic_load_explicit(&the_heap, memory_order_relaxed),
                          p, 0);
+}
+
+EXPORT void free(void *p)
+{
+    if (__builtin_expect(!fast_free(p), 0))
+        free_slow(p);
 }
 
 EXPORT void *realloc(void *p, size_t size)

@@ -164,6 +164,19 @@ Test(os_pages, pages_move_with_their_contents_and_grow_by_zeros)
     cr_assert_eq(to[2 * page - 1], 7);
     cr_assert_eq(to[2 * page], 0);
     cr_assert_eq(to[4 * page - 1], 0);
+    cr_assert_eq(os_pages_commit(&account, from, page), 0);
+    cr_assert_eq(from[0], 0, "what is left is a reservation");
+    cr_assert_eq(os_pages_release(&account, from, 2 * page, page), 0);
     cr_assert_eq(os_pages_release(&account, to, 4 * page, 4 * page), 0);
     cr_assert_eq(atomic_load(&account.mapped), 0);
+}
+
+Test(os_pages, a_reservation_that_is_shown_reads_as_zero)
+{
+    const size_t page = os_page_size();
+    char *p = os_pages_reserve(1024 * page, 0);
+    cr_assert_eq(os_pages_freeze(p, 1024 * page), 0);
+    cr_assert_eq(p[0], 0);
+    cr_assert_eq(p[1024 * page - 1], 0);
+    cr_assert_eq(os_pages_release(NULL, p, 1024 * page, 0), 0);
 }
