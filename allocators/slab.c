@@ -45,6 +45,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "heap_walk.h"
 #include "os_pages.h"
 #include "size_class.h"
 
@@ -1018,6 +1019,89 @@ static int slab_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+/* ---- shown to a visitor ---- */
+
+static void show_span(const struct heap_visitor *v, const void *start,
+                      size_t bytes, enum span_kind kind, size_t block_bytes)
+{
+    const struct heap_span span = {start, bytes, kind, block_bytes};
+
+    v->span(v->arg, &span);
+}
+
+/* A block is live if it was carved and is on neither list. */
+static void show_page(const struct heap_visitor *v, const struct page *page,
+                      size_t bytes)
+{
+    uint64_t listed[SLICE_BYTES / SIZE_CLASS_STEP / 64] = {0};
+    const struct block *const list[] = {
+        page->free, remote_first(atomic_load(&page->remote))};
+    const char *p = page->start;
+
+    for (unsigned i = 0; i < 2; i++)
+        for (const struct block *b = list[i]; b; b = b->next) {
+            const size_t n = (size_t)((const char *)b - p) / page->block_size;
+
+            listed[n / 64] |= (uint64_t)1 << n % 64;
+        }
+    show_span(v, p, bytes, SPAN_BLOCKS, page->block_size);
+    for (uint32_t i = 0; i < page->capacity; i++, p += page->block_size) {
+        const bool is_free = i >= page->carved || listed[i / 64] >> i % 64 & 1;
+        const struct heap_block block = {p, page->block_size,
+                                         is_free ? BLOCK_FREE : BLOCK_LIVE};
+
+        v->block(v->arg, &block);
+    }
+}
+
+static void show_region(const struct heap_visitor *v,
+                        const struct region *region)
+{
+    const char *const base = (const char *)region;
+    unsigned n;
+
+    show_span(v, base, SLICE_BYTES, SPAN_METADATA, 0);
+    for (unsigned i = 1; i < SLICES; i += n) {
+        const uint64_t taken = ~(region->free >> i); /* a bit is set: i > 0 */
+        const char *const start = base + (size_t)i * SLICE_BYTES;
+
+        n = region->page[i].slices;
+        if (n) {
+            show_page(v, &region->page[i], (size_t)n * SLICE_BYTES);
+            continue;
+        }
+        n = (unsigned)__builtin_ctzll(taken);
+        n = n < SLICES - i ? n : SLICES - i;
+        show_span(v, start, (size_t)n * SLICE_BYTES, SPAN_FREE, 0);
+    }
+}
+
+/* The block, and before it the records and what alignment left over. */
+static void show_huge(const struct heap_visitor *v, const struct region *region)
+{
+    const struct page *page = region->page;
+
+    while (!page->slices)
+        page++;
+    const size_t before = (size_t)(page->start - (const char *)region);
+    show_span(v, region, before, SPAN_METADATA, 0);
+    show_page(v, page, region->bytes - before);
+}
+
+static int slab_walk(struct heap *heap, const struct heap_visitor *v)
+{
+    pthread_mutex_lock(&heap->lock);
+    const size_t caches = (heap->seats ? heap->seats : 1) * sizeof *heap->cache;
+    show_span(v, heap, os_pages_round(offsetof(struct heap, cache) + caches),
+              SPAN_METADATA, 0);
+    for (const struct region *r = heap->regions; r; r = r->next)
+        show_region(v, r);
+    for (const struct region *r = heap->huge; r; r = r->next)
+        show_huge(v, r);
+    pthread_mutex_unlock(&heap->lock);
+    return 0;
+}
+
 /* ---- the invariant ---- */
 
 static bool is_block_of(const struct page *page, const struct block *block)
@@ -1128,4 +1212,5 @@ const struct allocator slab_allocator = {
     .leave = slab_leave,
     .fork = slab_fork,
     .inspect = slab_inspect,
+    .walk = slab_walk,
 };
