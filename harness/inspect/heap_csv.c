@@ -80,8 +80,10 @@ static void put_sums(struct writer *w, const struct heap_picture *p)
         put_tally(w, "spans", "span_bytes", spans[k], &p->span[k]);
     for (unsigned k = 0; p->has_walk && k < PICTURE_STATES; k++)
         put_tally(w, "blocks", "block_bytes", states[k], &p->block[k]);
-    if (p->has_walk)
-        put(w, "strangers", "", "1", p->strangers, "exact");
+    if (!p->has_walk)
+        return;
+    put(w, "strangers", "", "1", p->strangers, "exact");
+    put(w, "missing", "", "1", p->missing, "exact");
 }
 
 static void put_class(struct writer *w, const struct heap_picture *p,

@@ -17,7 +17,7 @@
 #include "heap_walk.h"
 
 enum {
-    GAP_PAGES = 64,  /* more than these between two pages are a gap */
+    GAP_PAGES = 16,  /* more than these between two pages are a gap */
     CROWD_PAGES = 16 /* fewer without a live block are stacks of threads and
                         the like, and are left out */
 };
@@ -126,49 +126,53 @@ static void note_span(struct heap_picture *p, const struct heap_fact *span)
             .block_bytes = span->more, .spans = 1, .span_bytes = span->bytes};
 }
 
-/* live: what the trace says of it, or NULL. */
-static void note_block(struct heap_picture *p, const struct heap_fact *block,
-                       const struct heap_fact *live)
+/* A block that holds none of the trace's. */
+static void note_idle(struct heap_picture *p, const struct heap_fact *block)
 {
-    struct picture_class c = {.block_bytes = block->bytes};
+    const bool is_free = block->detail == BLOCK_FREE;
 
-    tally_add(&p->block[block->detail], block->bytes);
-    if (live) {
-        c.live = 1;
-        c.live_bytes = live->bytes;
-    } else if (block->detail == BLOCK_FREE) {
-        c.free = 1;
-    } else if (block->detail == BLOCK_CACHED) {
-        c.cached = 1;
-    } else {
-        p->strangers++;
-    }
-    if (block->detail != BLOCK_LIVE)
-        tally_add(&p->free_size[log2_of(block->bytes)], block->bytes);
-    p->classes[p->nclasses++] = c;
+    p->classes[p->nclasses++] = (struct picture_class){
+        .block_bytes = block->bytes, .free = is_free, .cached = !is_free};
+    tally_add(&p->free_size[log2_of(block->bytes)], block->bytes);
 }
 
-/* Both lists are sorted by address. */
+static void note_live(struct heap_picture *p, const struct heap_fact *live,
+                      uint64_t block_bytes)
+{
+    p->classes[p->nclasses++] = (struct picture_class){
+        .block_bytes = block_bytes, .live = 1, .live_bytes = live->bytes};
+}
+
+/* Both lists are sorted by address.  A block of the trace may begin within
+ * one of the walk (alignment), and one of the walk may be many of the trace's
+ * (an arena's chunk): then sizes are the usable ones. */
 static void join_blocks(struct heap_picture *p, const struct sorted *s)
 {
     const struct heap_fact *block = first(s, FACT_BLOCK);
+    const struct heap_fact *const block_end = block + count(s, FACT_BLOCK);
     const struct heap_fact *live = first(s, FACT_LIVE);
-    const struct heap_fact *const end = block + count(s, FACT_BLOCK);
     const struct heap_fact *const live_end = live + count(s, FACT_LIVE);
 
-    while (block < end || live < live_end) {
-        if (live == live_end || (block < end && block->start < live->start)) {
-            note_block(p, block++, NULL);
-        } else if (block == end || live->start < block->start) {
-            p->classes[p->nclasses++] =
-                (struct picture_class){.block_bytes = live->more,
-                                       .live = 1,
-                                       .live_bytes = live->bytes};
-            live++;
-        } else {
-            note_block(p, block++, live++);
+    for (; block < block_end; block++) {
+        tally_add(&p->block[block->detail], block->bytes);
+        if (block->detail != BLOCK_LIVE) {
+            note_idle(p, block);
+            continue;
         }
+        for (; live < live_end && live->start < block->start; live++) {
+            note_live(p, live, live->more);
+            p->missing++;
+        }
+        const struct heap_fact *const from = live;
+        while (live < live_end && live->start < block->start + block->bytes)
+            live++;
+        p->strangers += live == from;
+        for (const struct heap_fact *l = from; l < live; l++)
+            note_live(p, l, live - from == 1 ? block->bytes : l->more);
     }
+    p->missing += (uint64_t)(live_end - live);
+    for (; live < live_end; live++)
+        note_live(p, live, live->more);
 }
 
 /* What a library says of its classes itself.  Blocks in use beyond those that

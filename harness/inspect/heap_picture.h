@@ -64,8 +64,9 @@ struct heap_picture {
     uint64_t live_blocks, live_bytes, usable_bytes;
     struct tally span[3];               /* by enum span_kind */
     struct tally block[PICTURE_STATES]; /* by enum block_state, of the walk */
-    uint64_t strangers; /* live by the walk, not by the trace: the C library's,
-                           or an error */
+    uint64_t strangers; /* live by the walk, and hold no block of the trace:
+                           the C library's, or an arena's chunks */
+    uint64_t missing;   /* live by the trace, not in the walk: its error */
     struct picture_class *classes; /* [nclasses], by size */
     size_t nclasses;
     struct tally free_size[PICTURE_SIZES];

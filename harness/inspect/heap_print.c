@@ -103,8 +103,14 @@ static void print_inner(FILE *f, const struct heap_picture *p)
         print_sum(f, p, states[k], p->block[k].bytes, what);
     }
     if (p->strangers)
-        fprintf(f, "%" PRIu64 " of the live blocks are not of the trace: %s\n",
-                p->strangers, "the C library's and the harness's own");
+        fprintf(
+            f, "%" PRIu64 " live blocks of the walk hold none of the trace's\n",
+            p->strangers);
+    if (p->missing)
+        fprintf(f,
+                "%" PRIu64 " live blocks of the trace are in none of the walk: "
+                "it is wrong\n",
+                p->missing);
 }
 
 /* ---- classes ---- */
