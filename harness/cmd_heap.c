@@ -205,13 +205,17 @@ static int open_folder(struct heap_work *w)
     return EXIT_GOOD;
 }
 
+/* Leaves errno alone: of a standard output that failed, main says it. */
 static void close_folder(const struct heap_work *w)
 {
+    const int saved = errno;
+
     unlink(w->whole);
     unlink(w->part);
     unlink(w->facts);
     unlink(w->data);
     rmdir(w->folder);
+    errno = saved;
 }
 
 /* Exit codes of preparing: the user's to mend, or the machine's doing. */
@@ -391,6 +395,21 @@ static int work(struct heap_work *w)
     return code;
 }
 
+/* Whether the file, or else its folder, may be written.  0 or an errno. */
+static int check_writable(const char *path)
+{
+    char folder[PATH_ROOM];
+    const char *slash = strrchr(path, '/');
+
+    if (access(path, W_OK) == 0)
+        return 0;
+    if (errno != ENOENT)
+        return errno;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1,
+             slash ? path : ".");
+    return access(*folder ? folder : "/", W_OK | X_OK) ? errno : 0;
+}
+
 /* Before the long part, what can be said at once. */
 static int check_files(const struct heap_work *w)
 {
@@ -398,15 +417,12 @@ static int check_files(const struct heap_work *w)
                                 w->args->image[1]};
 
     for (unsigned i = 0; i < 3; i++) {
-        const int fd =
-            path[i] ? open(path[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : -1;
+        const int err = path[i] ? check_writable(path[i]) : 0;
 
-        if (path[i] && fd < 0) {
-            fprintf(stderr, "%s: %s: %s\n", w->verb, path[i], strerror(errno));
+        if (err) {
+            fprintf(stderr, "%s: %s: %s\n", w->verb, path[i], strerror(err));
             return EXIT_INFRA;
         }
-        if (path[i])
-            close(fd);
     }
     return EXIT_GOOD;
 }

@@ -2,8 +2,8 @@
 #
 # Usage: gnuplot -c heap-map.gp SCRIPTS DATA IMAGE FORMAT SHAPE TITLE SUBTITLE CAPTION
 # SHAPE: columns and rows of the grid; whether it has free cells, records,
-# absent ones, gaps.  DATA: row, column, kind, doubling, occupancy; then names of
-# rows: row, MiB above it.
+# absent ones, gaps.  DATA, a line a dot, 4 x 4 of them a cell: row, column,
+# kind, doubling, occupancy; then names of rows: row, MiB above it.
 #
 # SPDX-License-Identifier: Apache-2.0
 
@@ -33,15 +33,16 @@ set lmargin at screen map_left
 set rmargin at screen map_right
 set tmargin at screen top
 set bmargin at screen bottom
-set xrange [-0.5:columns - 0.5]
-set yrange [rows - 0.5:-0.5]
+set xrange [0:columns]
+set yrange [rows:0]
 set border 15 linecolor rgb grey linewidth 0.5
 unset xtics
 set ytics scale 0.4 out nomirror textcolor rgb ink font ",13"
 rgb(kind, d, a) = kind == 0 ? colour(d, a) : kind_colour(kind)
-plot data index 0 using 2:1:(red(rgb($3, $4, $5))):(green(rgb($3, $4, $5))) \
+half = 0.5 / 4 # of a dot
+plot data index 0 using ($2 + half):($1 + half):(red(rgb($3, $4, $5))):(green(rgb($3, $4, $5))) \
         :(blue(rgb($3, $4, $5))) with rgbimage, \
-    data index 1 using (-1):1:ytic(2) with points pointtype -1
+    data index 1 using (-1):($1 + 0.5):ytic(2) with points pointtype -1
 unset label
 
 # The legend: sizes down, occupancy to the right.

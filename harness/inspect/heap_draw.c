@@ -20,9 +20,9 @@
 enum {
     CELLS_MAX = 144 * 64,
     COLUMNS_MIN = 32,
+    DOTS = 4, /* a side of a cell */
     TICS = 8, /* of rows, at most */
     PATH_SIZE = 4200,
-    SVG_MAX = 4 << 20,          /* bytes; a map has 50 KiB */
     CELL_GAP = PAGE_ABSENT + 1, /* beyond enum page_kind */
     CELL_NONE                   /* fills up the last row */
 };
@@ -141,7 +141,9 @@ static void write_tics(const struct grid *g, size_t rows, FILE *f)
     }
 }
 
-/* Row, column, kind, doubling, share of live bytes: one cell a line. */
+/* Row, column, kind, doubling, share of live bytes: one dot a line.  A cell is
+ * DOTS x DOTS of them, because gnuplot puts one pixel a dot into an SVG, and
+ * viewers blur pixels that they enlarge much. */
 static int write_map(const struct heap_picture *p, FILE *f, char *more,
                      size_t more_size)
 {
@@ -153,13 +155,15 @@ static int write_map(const struct heap_picture *p, FILE *f, char *more,
         return err;
     const size_t rows = (g.n + g.columns - 1) / g.columns;
     fprintf(f, "# row\tcolumn\tkind\tdoubling\toccupancy\n");
-    for (size_t i = 0; i < rows * g.columns; i++) {
-        const struct cell *c = i < g.n ? &g.cell[i] : &none;
+    for (size_t y = 0; y < rows * DOTS; y++)
+        for (size_t x = 0; x < g.columns * DOTS; x++) {
+            const size_t i = y / DOTS * g.columns + x / DOTS;
+            const struct cell *c = i < g.n ? &g.cell[i] : &none;
 
-        fprintf(f, "%zu\t%zu\t%u\t%u\t%.4f\n", i / g.columns, i % g.columns,
-                c->kind, c->doubling,
-                c->of ? (double)c->live / (double)c->of : 0);
-    }
+            fprintf(f, "%.3f\t%.3f\t%u\t%u\t%.3f\n", (double)y / DOTS,
+                    (double)x / DOTS, c->kind, c->doubling,
+                    c->of ? (double)c->live / (double)c->of : 0);
+        }
     write_tics(&g, rows, f);
     snprintf(more, more_size, "%zu %zu %d %d %d %d", g.columns, rows,
              g.seen[PAGE_FREE] > 0, g.seen[PAGE_METADATA] > 0,
@@ -272,35 +276,6 @@ static void write_subtitle(const struct heap_origin *o,
     }
 }
 
-/* gnuplot puts a map into SVG as a small picture, which viewers would blur as
- * they enlarge it.  Tell them not to. */
-static int sharpen(const char *path)
-{
-    static const char tag[] = "<image ", style[] = "image-rendering:pixelated";
-    FILE *f = fopen(path, "r+");
-    char *text = f ? malloc(SVG_MAX) : NULL;
-    int err = f ? 0 : errno;
-
-    if (f && !text)
-        err = ENOMEM;
-    const size_t n = err ? 0 : fread(text, 1, SVG_MAX - 1, f);
-    if (!err) {
-        text[n] = 0;
-        const char *image = strstr(text, tag);
-
-        if (image && n < SVG_MAX - 1) {
-            rewind(f);
-            fprintf(f, "%.*s%sstyle='%s' %s", (int)(image - text), text, tag,
-                    style, image + strlen(tag));
-        }
-        err = ferror(f) ? EIO : 0;
-    }
-    free(text);
-    if (f && fclose(f) && !err)
-        err = errno;
-    return err;
-}
-
 static int write_data(const struct heap_picture *p, enum heap_chart chart,
                       const char *path, char *more, size_t more_size)
 {
@@ -337,6 +312,5 @@ int heap_draw(const struct heap_origin *o, const struct heap_picture *p,
     const char *const argument[] = {"gnuplot", "-d",    "-c",   script, scripts,
                                     data,      to,      format, more,   title,
                                     subtitle,  caption, NULL};
-    err = gnuplot_run(argument, why, why_size);
-    return err || strcmp(format, "svg") ? err : sharpen(image);
+    return gnuplot_run(argument, why, why_size);
 }
