@@ -24,6 +24,9 @@ enum {
     PAGES_AT_ONCE = 16 << 10
 };
 
+/* Mappings of a tebibyte are the shadow memory of a sanitizer. */
+#define SHADOW_BYTES (UINT64_C(1) << 40)
+
 struct looker {
     void (*take)(void *arg, struct page_run);
     void *arg;
@@ -64,7 +67,8 @@ static int visit_line(const struct looker *l, char *line)
     const uint64_t from = strtoull(line, &end, 16);
     const uint64_t to = *end == '-' ? strtoull(end + 1, &end, 16) : 0;
 
-    if (to <= from || strncmp(end, " rw", 3) || end[4] != 'p')
+    if (to <= from || to - from >= SHADOW_BYTES || strncmp(end, " rw", 3) ||
+        end[4] != 'p')
         return 0;
     const char *inode = end + strlen(" rw-p ");
     for (int fields = 2; *inode && fields; inode++)

@@ -13,7 +13,8 @@ struct page_run {
 };
 
 /* Call take(arg, run) for each run of pages in memory of each private,
- * writable, anonymous mapping but the main thread's stack, upwards.  Runs of
+ * writable, anonymous mapping of less than 1 TiB but the main thread's stack,
+ * upwards.  Runs of
  * neighbouring mappings are not joined.  Uses about 28 KiB of stack and no
  * other memory, so it changes nothing that it looks at.
  *
