@@ -18,7 +18,7 @@ static void on_signal(int signal)
     exec_stop = 1;
 }
 
-static void catch_signals(void)
+void carry_out_catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal};
 
@@ -64,7 +64,7 @@ int carry_out(const char *verb, const struct run_config *config)
     struct run_counts counts;
     char why[512] = "";
 
-    catch_signals();
+    carry_out_catch_signals();
     int err = run_plan(config, &counts, why, sizeof why);
 
     return exit_code(verb, config, &counts, err, why);

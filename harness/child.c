@@ -123,6 +123,13 @@ static void mark_hook(void *arg, unsigned mark)
     run->meter->mark(run, mark);
 }
 
+static void rest_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->at_rest(run, thread);
+}
+
 static enum status replay_and_report(const struct child_config *c,
                                      struct run_context *run)
 {
@@ -136,6 +143,7 @@ static enum status replay_and_report(const struct child_config *c,
         .window = c->window,
         .workers_only = c->meter->workers_only,
         .mark = c->meter->mark ? mark_hook : NULL,
+        .at_rest = c->meter->at_rest ? rest_hook : NULL,
         .meter = run,
         .result_fd = c->result_fd,
         .own_bytes = c->meter->own_bytes,
@@ -212,7 +220,8 @@ static void say_served_by(const struct child_config *c,
 enum status child_run(const struct child_config *c)
 {
     struct knob_values knobs;
-    struct run_context run = {.meter = c->meter, .result_fd = c->result_fd};
+    struct run_context run = {
+        .meter = c->meter, .result_fd = c->result_fd, .facts = c->facts};
     struct trace *trace;
     char why[480];
 

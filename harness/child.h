@@ -15,9 +15,10 @@ struct child_config {
     const struct meter *meter;
     enum touch touch;
     uint64_t window;
-    int result_fd;    /* lines of meter.h; a closing "!status <tab> note" */
-    int page_fd;      /* of a shared_page, or -1 */
-    int unlink_trace; /* remove its file once it is mapped */
+    const char *facts; /* file that meter heap writes */
+    int result_fd;     /* lines of meter.h; a closing "!status <tab> note" */
+    int page_fd;       /* of a shared_page, or -1 */
+    int unlink_trace;  /* remove its file once it is mapped */
     char preload_path[4096]; /* set by child_preload */
 };
 

@@ -21,6 +21,7 @@
 #include "child.h"
 #include "commands.h"
 #include "foreign.h"
+#include "heap_facts.h"
 #include "numbers.h"
 #include "places.h"
 #include "prepare.h"
@@ -32,7 +33,7 @@ struct replay_args {
     int by_hand;
 };
 
-enum { KEY_RESULT = 256, KEY_PAGE, KEY_UNLINK };
+enum { KEY_RESULT = 256, KEY_PAGE, KEY_UNLINK, KEY_FACTS };
 
 static const struct argp_option options[] = {
     {"workload", 'w', "NAME", 0,
@@ -49,6 +50,7 @@ static const struct argp_option options[] = {
     {"scale", 'x', "F", 0, "its length", 0},
     {"result-fd", KEY_RESULT, "FD", OPTION_HIDDEN, "used by the runner", 0},
     {"page-fd", KEY_PAGE, "FD", OPTION_HIDDEN, "used by the runner", 0},
+    {"facts", KEY_FACTS, "FILE", OPTION_HIDDEN, "used by heapyard heap", 0},
     {"unlink-trace", KEY_UNLINK, NULL, OPTION_HIDDEN, "when mapped", 0},
     {0},
 };
@@ -71,6 +73,30 @@ static void set_meter(struct argp_state *state, struct replay_args *a,
                    "--meter = %s (want time, memory, leak, latency or "
                    "check)",
                    arg);
+}
+
+static error_t parse_hidden(int key, char *arg, struct argp_state *state)
+{
+    struct replay_args *a = state->input;
+    uint64_t n;
+
+    switch (key) {
+    case KEY_UNLINK:
+        a->child.unlink_trace = 1;
+        return 0;
+    case KEY_FACTS:
+        a->child.meter = &meter_heap;
+        a->child.facts = arg;
+        return 0;
+    case KEY_RESULT:
+    case KEY_PAGE:
+        parse_whole(state, "fd", arg, 0, INT_MAX, &n);
+        *(key == KEY_PAGE ? &a->child.page_fd : &a->child.result_fd) = (int)n;
+        a->by_hand = 0;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
@@ -115,21 +141,12 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
         if (real_parse(arg, 1e-6, 1e6, &a->request.scale))
             argp_error(state, "--scale = %s (want 0.000001..1000000)", arg);
         return 0;
-    case KEY_UNLINK:
-        a->child.unlink_trace = 1;
-        return 0;
-    case KEY_RESULT:
-    case KEY_PAGE:
-        parse_whole(state, "fd", arg, 0, INT_MAX, &n);
-        *(key == KEY_PAGE ? &a->child.page_fd : &a->child.result_fd) = (int)n;
-        a->by_hand = 0;
-        return 0;
     case ARGP_KEY_END:
         if (!a->child.trace == !a->workload)
             argp_error(state, "want either --workload or --trace");
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return parse_hidden(key, arg, state);
     }
 }
 

@@ -122,12 +122,25 @@ static int spawn(const struct plan_run *run, const char *trace_path,
                  const int result[2], const int error[2], struct child *c)
 {
     char window[16], pad[PAD_MAX + 32];
-    const char *argv[] = {
-        "heapyard",  "replay",   "--trace",     trace_path,
-        "--meter",   run->meter, "--touch",     touch_name(run->touch),
-        "--window",  window,     "--result-fd", "3",
-        "--page-fd", "4",        "--allocator", run->allocator,
-        NULL};
+    const char *argv[] = {"heapyard",
+                          "replay",
+                          "--trace",
+                          trace_path,
+                          "--meter",
+                          run->meter,
+                          "--touch",
+                          touch_name(run->touch),
+                          "--window",
+                          window,
+                          "--result-fd",
+                          "3",
+                          "--page-fd",
+                          "4",
+                          "--allocator",
+                          run->allocator,
+                          run->facts ? "--facts" : NULL,
+                          run->facts,
+                          NULL};
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attr;
     sigset_t none;

@@ -317,7 +317,7 @@ static int check_header(char *line, char *why, size_t why_size)
 
 static int read_run(char *line, struct plan *plan, char *why, size_t why_size)
 {
-    struct plan_run run;
+    struct plan_run run = {0};
     int err = parse_line(line, &run, why, why_size);
 
     if (!err && run.run != plan->n + 1) {

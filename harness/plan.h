@@ -22,6 +22,8 @@ struct plan_run {
     enum touch touch;
     uint32_t window;
     uint32_t timeout_s;
+    const char *facts; /* no part of a plan: the run is one of meter heap, and
+                          leaves its facts in this file */
 };
 
 struct plan {

@@ -33,6 +33,47 @@ static int compose(const struct trace_source *source, struct op_sink *sink)
     return feed.err ? feed.err : err;
 }
 
+/* The first operations of another source. */
+struct beginning {
+    struct trace_source source; /* first: play casts back */
+    const struct trace_source *whole;
+    uint64_t ops;
+};
+
+struct beginning_sink {
+    struct op_sink sink; /* first: put casts back */
+    struct op_sink *next;
+    uint64_t left;
+};
+
+static int put_beginning(struct op_sink *sink, const struct op *op)
+{
+    struct beginning_sink *b = (struct beginning_sink *)sink;
+
+    if (!b->left)
+        return ECANCELED; /* enough */
+    b->left -= op->kind != OP_TIME;
+    return b->next->put(b->next, op);
+}
+
+static int play_beginning(const struct trace_source *source,
+                          struct op_sink *next)
+{
+    const struct beginning *b = (const struct beginning *)source;
+    struct beginning_sink sink = {{put_beginning}, next, b->ops};
+    int err = b->whole->play(b->whole, &sink.sink);
+
+    return err == ECANCELED && !sink.left ? 0 : err;
+}
+
+static int compile(const struct trace_source *whole, uint64_t first_ops,
+                   const char *path, char *why, size_t why_size)
+{
+    struct beginning part = {{play_beginning}, whole, first_ops};
+
+    return trace_compile(first_ops ? &part.source : whole, path, why, why_size);
+}
+
 /* Split "name:knobs"; knobs points into workload, "" if there are none. */
 static const char *split(const char *workload, char *name, size_t size)
 {
@@ -128,7 +169,8 @@ static int compile_recorded(const struct trace_request *request,
     err = archive_open(path, &archive, why, why_size);
     if (err)
         return err;
-    err = trace_compile(archive_source(archive), out, why, why_size);
+    err = compile(archive_source(archive), request->first_ops, out, why,
+                  why_size);
     if (err && archive_why(archive)[0])
         snprintf(why, why_size, "%s", archive_why(archive));
     archive_close(archive);
@@ -146,5 +188,5 @@ int prepare_compile(const struct trace_request *request, const char *path,
         return compile_recorded(request, path, why, why_size);
     if (err)
         return err;
-    return trace_compile(&c.source, path, why, why_size);
+    return compile(&c.source, request->first_ops, path, why, why_size);
 }

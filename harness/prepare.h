@@ -19,6 +19,7 @@ struct trace_request {
     unsigned threads;
     uint64_t seed;
     double scale;
+    uint64_t first_ops; /* only so many operations; 0: all */
 };
 
 /* Whether the name is that of a workload that can be made here.  *recorded

@@ -40,7 +40,8 @@ struct replay {
     char *own;
     size_t own_bytes;
     pthread_barrier_t ready, end;
-    _Atomic int is_open; /* the gate */
+    _Atomic int is_open;   /* the gate */
+    _Atomic unsigned turn; /* whose at_rest it is */
     unsigned threads;
     int enter_error;
     struct seat seat[]; /* [threads] */
@@ -95,6 +96,23 @@ static void first_use(const struct replay_config *c)
         c->allocator->dealloc(c->heap, p, 16);
 }
 
+/* After its last record, before it leaves. */
+static void rest(struct seat *s)
+{
+    struct replay *r = s->replay;
+    const unsigned me = s->player.thread;
+
+    if (!r->config.at_rest)
+        return;
+    pthread_barrier_wait(&r->end);
+    while (atomic_load(&r->turn) != me)
+        sched_yield();
+    r->config.at_rest(r->config.meter, me);
+    atomic_store(&r->turn, me + 1);
+    while (atomic_load(&r->turn) != r->threads)
+        sched_yield();
+}
+
 static void *seat_main(void *arg)
 {
     struct seat *s = arg;
@@ -107,6 +125,7 @@ static void *seat_main(void *arg)
     pthread_barrier_wait(&s->replay->ready);
     await_gate(s->replay);
     play_seat(s);
+    rest(s);
     leave(c);
     pthread_barrier_wait(&s->replay->end);
     return NULL;
@@ -253,6 +272,7 @@ void replay_run(struct replay *r, void (*start)(void *meter),
     atomic_store(&r->is_open, 1);
     if (main_seat) {
         play_seat(main_seat);
+        rest(main_seat);
         leave(&r->config);
     }
     pthread_barrier_wait(&r->end);

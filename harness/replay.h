@@ -27,6 +27,10 @@ struct replay_config {
     int workers_only; /* thread 0 too is a thread that ends, so that what it
                          cached goes back before anyone counts */
     void (*mark)(void *meter, unsigned mark); /* or NULL */
+    /* NULL, or called by each thread in turn, 0 first, while all have played
+     * their last record, none has left the heap, and nobody else is inside.
+     * Not with workers_only. */
+    void (*at_rest)(void *meter, unsigned thread);
     void *meter;
     int result_fd;
     size_t own_bytes; /* state of the ops for each thread, zeroed */

@@ -249,7 +249,8 @@ static int same_request(const struct trace_request *a,
                         const struct trace_request *b)
 {
     return !strcmp(a->workload, b->workload) && a->threads == b->threads &&
-           a->seed == b->seed && a->scale == b->scale;
+           a->seed == b->seed && a->scale == b->scale &&
+           a->first_ops == b->first_ops;
 }
 
 static void make_trace(struct session *s, struct prepared *p)

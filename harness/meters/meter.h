@@ -27,6 +27,7 @@ struct run_context {
     void *meter_state;
     const struct meter *meter;
     int result_fd;
+    const char *facts; /* file to write, of meter heap only */
 };
 
 struct meter {
@@ -36,10 +37,11 @@ struct meter {
     size_t own_bytes;            /* of the ops, for each thread */
     size_t state_bytes;          /* of the meter; at least 1 */
     int workers_only;            /* see replay_config */
-    /* All required but mark; each gets the run_context. */
+    /* All required but mark and at_rest; each gets the run_context. */
     void (*start)(void *run);
     void (*stop)(void *run);
     void (*mark)(void *run, unsigned mark);
+    void (*at_rest)(void *run, unsigned thread); /* see replay_config */
     void (*report)(struct run_context *);
 };
 
