@@ -328,9 +328,30 @@ EXPORT struct mallinfo2 mallinfo2(void)
     return info;
 }
 
-/* Free memory goes back by itself; 0 says that this call gave none. */
+static size_t mapped_bytes(struct heap *heap)
+{
+    struct heap_report report;
+
+    return backend->inspect && !backend->inspect(heap, &report)
+               ? report.mapped_bytes
+               : 0;
+}
+
+/* Free memory goes back by itself, but for what the threads' caches hold.
+ * The contract has no hook to empty them; but a thread that leaves gives its
+ * own back, and may come again: so that is what the caller does here.  The
+ * other threads' caches stay. */
 EXPORT int malloc_trim(size_t pad)
 {
+    struct heap *const heap = get_heap();
+    const int saved = errno;
+
     (void)pad;
-    return 0;
+    if (!heap)
+        return 0;
+    const size_t before = mapped_bytes(heap);
+    on_thread_end(heap);
+    const bool is_less = mapped_bytes(heap) < before;
+    errno = saved;
+    return is_less;
 }
