@@ -909,7 +909,7 @@ static const char *check_entries(const struct hy_handles *heap)
 int hy_handles_open(const struct hy_handles_config *config,
                     struct hy_handles **out)
 {
-    const double threshold = config->threshold != 0 ? config->threshold : 1.5;
+    const double threshold = config->threshold != 0 ? config->threshold : 1.25;
     const size_t most = config->max_bytes ? config->max_bytes : SIZE_MAX;
     struct os_account account = {0};
 

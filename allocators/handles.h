@@ -38,8 +38,10 @@ struct hy_handles_config {
     size_t max_bytes; /* of memory from the system, at least 1 MiB; 0 = no
                          limit */
     /* Memory from the system over bytes of live blocks at which allocating
-     * and freeing begin to compact: 1.1 or more; 0 = 1.5.  Less costs more
-     * copying: up to 1 / (threshold - 1) bytes for each byte that is freed.
+     * and freeing begin to compact: 1.1 or more; 0 = 1.25.  Less costs more
+     * copying, at worst 1 / (threshold - 1) bytes for each that is freed; as
+     * the emptiest segments go first, where objects are replaced at random it
+     * is 3.8 at 1.1, 1.5 at 1.25, 0.7 at 1.5 and 0.3 at 2 (measured).
      * INFINITY = only hy_handles_compact does. */
     double threshold;
 };

@@ -1,6 +1,6 @@
 /* compaction.c - what does a heap hold after most of it was freed?
  *
- *   compaction thin|phases malloc|handles|handles-idle
+ *   compaction thin|phases malloc|handles|handles-idle [THRESHOLD]
  *
  *   thin    100 MiB of objects of 16-512 bytes; 9 of 10, at random, are freed;
  *           then 300 ms of light work
@@ -8,8 +8,8 @@
  *           of another size; once more; then 300 ms of light work
  *
  * The heap is this process's malloc (preload what is to be measured), or the
- * handles of allocators/handles.h with their pacing, or with 64 KiB of
- * compaction in each idle millisecond on top.
+ * handles of allocators/handles.h with their pacing (at THRESHOLD, or its
+ * preset), or with 64 KiB of compaction in each idle millisecond on top.
  *
  * Prints one line: memory after settling / live; memory after settling, its
  * peak, live bytes (MiB); and the CPU time in ms of all but looking at memory.
@@ -267,21 +267,28 @@ static void measure(struct bench *b, void (*run)(struct bench *))
            (double)(b->peak - b->before) / mib, live / mib, 1000 * cpu);
 }
 
+static int usage(void)
+{
+    fprintf(stderr, "usage: compaction thin|phases "
+                    "malloc|handles|handles-idle [THRESHOLD]\n");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     static struct bench b;
-    const char *const heap = argc == 3 ? argv[2] : "";
+    const struct hy_handles_config config = {
+        .threshold = argc > 3 ? strtod(argv[3], NULL) : 0};
 
-    if (!strncmp(heap, "handles", 7) &&
-        hy_handles_open(&(struct hy_handles_config){0}, &b.heap))
-        give_up("out of memory");
-    b.uses_idle_time = !strcmp(heap, "handles-idle");
+    if (argc < 3 || argc > 4)
+        return usage();
+    if (strcmp(argv[2], "malloc") && hy_handles_open(&config, &b.heap))
+        give_up("cannot open a heap of handles (threshold 1.1 or more?)");
+    b.uses_idle_time = !strcmp(argv[2], "handles-idle");
     for (size_t i = 0; i < sizeof workloads / sizeof *workloads; i++)
-        if (argc == 3 && !strcmp(workloads[i].name, argv[1])) {
+        if (!strcmp(workloads[i].name, argv[1])) {
             measure(&b, workloads[i].run);
             return 0;
         }
-    fprintf(stderr, "usage: compaction thin|phases "
-                    "malloc|handles|handles-idle\n");
-    return 2;
+    return usage();
 }
