@@ -47,11 +47,11 @@ save() {
 }
 
 within_10_s is_up
-redis-benchmark -s socket --dbnum 1 -n 8000 -c 20 -r 3000 -d 200 -P 8 \
+redis-benchmark -s socket --dbnum 1 -n 5000 -c 20 -r 3000 -d 200 -P 8 \
     -t set,lpush,sadd,hset,zadd -q >benchmark.log 2>&1 &
 benchmark=$!
 awk 'BEGIN {
-    for (i = 0; i < 20000; i++) {
+    for (i = 0; i < 10000; i++) {
         k = i * 7919 % 4001
         print "SET s" k " " sprintf("%0" (i % 300 + 1) "d", i)
         print "LPUSH l" k % 97 " item" i
