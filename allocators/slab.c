@@ -45,6 +45,7 @@
 #include "slab_heap.h"
 #include "slab_mesh.h"
 
+enum { SLOW_CALLS = 128 /* between two looks at the clock */ };
 enum {
     KNOB_CLASSES,
     KNOB_CARVE,
@@ -250,6 +251,16 @@ void *slab_alloc_plain(struct heap *heap, struct cache *cache, size_t size,
                  : alloc_alone(heap, size, align);
 }
 
+/* Work so light that no page comes or goes must not keep memory from decay.
+ * Who is in the heap looks already. */
+static void tick(struct heap *heap, struct cache *cache)
+{
+    if (++cache->slow_calls % SLOW_CALLS || pthread_mutex_trylock(&heap->lock))
+        return;
+    slab_decay(heap);
+    pthread_mutex_unlock(&heap->lock);
+}
+
 __attribute__((noinline)) static void *alloc_slow(struct heap *heap,
                                                   size_t size, size_t align)
 {
@@ -259,6 +270,8 @@ __attribute__((noinline)) static void *alloc_slow(struct heap *heap,
 
     if (!cache)
         cache = claim_cache(heap);
+    if (cache)
+        tick(heap, cache);
     if (cache && align <= MAX_ALIGN)
         p = heap->options.is_hardened
                 ? slab_hard_alloc(heap, cache, size, align)
@@ -646,6 +659,14 @@ void *fast_alloc(size_t size)
 bool fast_free(void *p)
 {
     return push_own(mine.cache, p);
+}
+
+bool heap_trim(struct heap *heap)
+{
+    pthread_mutex_lock(&heap->lock);
+    const bool any = slab_trim(heap);
+    pthread_mutex_unlock(&heap->lock);
+    return any;
 }
 
 const struct allocator slab_allocator = {

@@ -113,6 +113,7 @@ struct cache {
     struct parcel outbox[OUTBOX];    /* by page */
     size_t outbox_bytes;
     struct quarantine *quarantine;
+    uint32_t slow_calls;  /* that did not take a fast path */
     uint64_t mesh_due_ms; /* when it looks for pages to mesh again */
     uint32_t mesh_ticks;  /* calls of mesh_tick */
     _Alignas(CACHE_LINE) _Atomic(struct page *) mail; /* were FULL; by others */
@@ -222,6 +223,9 @@ struct page *slab_resize_run(struct heap *, struct page *, size_t bytes);
 
 /* Give back what was free for a whole period. */
 void slab_decay(struct heap *);
+
+/* Give back all that is free.  Whether there was any. */
+bool slab_trim(struct heap *);
 
 /* ---- slab_page.c: by the owner of the cache, unless it says otherwise ---- */
 

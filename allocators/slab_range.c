@@ -205,14 +205,10 @@ static uint64_t now_ms(void)
 }
 
 /* One empty region stays. */
-void slab_decay(struct heap *heap)
+static void look(struct heap *heap)
 {
-    const uint64_t now = now_ms();
     bool has_spare = false;
 
-    if (now - heap->looked_ms < heap->options.decay_ms)
-        return;
-    heap->looked_ms = now;
     for (size_t r = 0; r < heap->regions; r++) {
         if (!heap->region[r].is_open || heap->region[r].run)
             continue;
@@ -223,6 +219,28 @@ void slab_decay(struct heap *heap)
             region_close(heap, r);
         has_spare = true;
     }
+}
+
+void slab_decay(struct heap *heap)
+{
+    const uint64_t now = now_ms();
+
+    if (now - heap->looked_ms < heap->options.decay_ms)
+        return;
+    heap->looked_ms = now;
+    look(heap);
+}
+
+/* Twice, as if two periods had passed. */
+bool slab_trim(struct heap *heap)
+{
+    bool any = false;
+
+    for (size_t r = 0; r < heap->regions; r++)
+        any |= (heap->region[r].dirty | heap->region[r].stale) != 0;
+    look(heap);
+    look(heap);
+    return any;
 }
 
 /* Out of memory: close every empty region at once. */

@@ -342,9 +342,18 @@ EXPORT struct mallinfo2 mallinfo2(void)
     return info;
 }
 
-/* Free memory goes back by itself; 0 says that this call gave none. */
+/* Free memory goes back by itself.  This gives at once what the caller's cache
+ * and the heap hold; the other threads' caches stay. */
 EXPORT int malloc_trim(size_t pad)
 {
+    struct heap *const heap = get_heap();
+    const int saved = errno;
+
     (void)pad;
-    return 0;
+    if (!heap)
+        return 0;
+    on_thread_end(heap); /* which may come again */
+    const bool is_less = heap_trim(heap);
+    errno = saved;
+    return is_less;
 }

@@ -184,7 +184,7 @@ static void heap_start(void *arg)
     if (s->fd < 0)
         s->err = errno;
     if (!s->err)
-        rss_anon(0, &s->rss_before);
+        rss_held(0, &s->rss_before);
     int err = resident_visit(keep_run, s);
     if (!s->err)
         s->err = err;
@@ -206,7 +206,7 @@ static void heap_at_rest(void *arg, unsigned thread)
     if (s->err)
         return;
     if (thread == 0) {
-        s->err = rss_anon(0, &rss);
+        s->err = rss_held(0, &rss);
         put_total(s, TOTAL_RSS, rss > s->rss_before ? rss - s->rss_before : 0);
         const int err = resident_visit(put_new_pages, s);
         if (!s->err)
