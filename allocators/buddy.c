@@ -40,6 +40,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "buddy.h"
+#include "heap_walk.h"
 #include "os_pages.h"
 
 #include <errno.h>
@@ -56,6 +57,7 @@ enum {
     ORDERS = TOP_ORDER + 1,
     STATE_BYTES = 1 << TOP_ORDER,
     STATE_FREE = 0x80,
+    STATE_CACHED = 0x40,  /* in a quick list; set during a walk only */
     QUICK_ORDERS = 11,    /* up to 32 KiB */
     QUICK_DEPTH = 64,     /* blocks in a quick list... */
     QUICK_FULL_DEPTH = 7, /* ...up to this order (4 KiB); then it halves */
@@ -696,6 +698,76 @@ static int buddy_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+/* ---- The walk ---- */
+
+/* Only the seats know which of the taken blocks are in quick lists. */
+static void mark_cached(struct heap *heap)
+{
+    for (unsigned i = 0; i < atomic_load(&heap->used); i++) {
+        for (unsigned k = 0; k < QUICK_ORDERS; k++) {
+            for (struct block *b = heap->seat[i].quick[k].head; b; b = b->next)
+                states_of(b)[index_of(b)] |= STATE_CACHED;
+        }
+    }
+}
+
+static void show_span(const struct heap_visitor *visitor, const void *start,
+                      size_t bytes, enum span_kind kind, size_t block_bytes)
+{
+    visitor->span(visitor->arg,
+                  &(struct heap_span){.start = start,
+                                      .bytes = bytes,
+                                      .kind = kind,
+                                      .block_bytes = block_bytes});
+}
+
+static void show_blocks(const struct heap_visitor *visitor, char *base)
+{
+    uint8_t *const state = states_of(base);
+    for (size_t i = 0; i < STATE_BYTES;) {
+        const bool is_free = state[i] & STATE_FREE;
+        const bool is_cached = state[i] & STATE_CACHED;
+        state[i] &= (uint8_t)~STATE_CACHED;
+        const unsigned order = (state[i] & ~(unsigned)STATE_FREE) - 1U;
+        visitor->block(visitor->arg, &(struct heap_block){
+                                         .start = base + (i << MIN_SHIFT),
+                                         .bytes = order_bytes(order),
+                                         .state = is_free     ? BLOCK_FREE
+                                                  : is_cached ? BLOCK_CACHED
+                                                              : BLOCK_LIVE,
+                                     });
+        i += (size_t)1 << order;
+    }
+}
+
+static void show_extent(const struct heap_visitor *visitor,
+                        struct extent *extent)
+{
+    char *const base = (char *)(extent + 1);
+    const size_t bytes = extent->bytes ? extent->bytes : REGION_BYTES;
+    const size_t front = extent->committed - bytes;
+    show_span(visitor, base - front, front, SPAN_METADATA, 0);
+    if (extent->bytes) {
+        show_span(visitor, base, bytes, SPAN_BLOCKS, bytes);
+        visitor->block(visitor->arg,
+                       &(struct heap_block){base, bytes, BLOCK_LIVE});
+    } else if (states_of(base)[0] == free_state(TOP_ORDER)) {
+        show_span(visitor, base, bytes, SPAN_FREE, 0);
+    } else {
+        show_span(visitor, base, bytes, SPAN_BLOCKS, 0);
+        show_blocks(visitor, base);
+    }
+}
+
+static int buddy_walk(struct heap *heap, const struct heap_visitor *visitor)
+{
+    mark_cached(heap);
+    show_span(visitor, heap, os_pages_round(heap->bytes), SPAN_METADATA, 0);
+    for (struct extent *e = heap->extents; e; e = e->next)
+        show_extent(visitor, e);
+    return 0;
+}
+
 const struct allocator buddy_allocator = {
     .name = "buddy",
     .summary = "binary buddy system, 32 B to 32 MiB, with quick lists a "
@@ -712,6 +784,7 @@ const struct allocator buddy_allocator = {
     .leave = buddy_leave,
     .fork = buddy_fork,
     .inspect = buddy_inspect,
+    .walk = buddy_walk,
 };
 
 /* ---- The check ---- */

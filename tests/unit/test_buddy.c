@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "buddy.h"
+#include "heap_walk.h"
 
 static const struct allocator *const A = &buddy_allocator;
 
@@ -186,6 +187,78 @@ Test(buddy, resize_stays_in_place_where_it_can)
     cr_assert_eq(p[0], 'p');
     A->dealloc(heap, p, 20);
     A->dealloc(heap, q, 64 * KIB);
+    close_heap(heap, 1);
+}
+
+/* ---- The walk ---- */
+
+struct tour {
+    struct heap_span span; /* the last one */
+    const char *end;       /* of its last block */
+    size_t span_bytes, blocks[3], bytes[3];
+    size_t faults;
+    const void *sought; /* a live block */
+    size_t found;
+};
+
+static void tour_span(void *arg, const struct heap_span *span)
+{
+    struct tour *const tour = arg;
+    tour->faults += span->bytes == 0;
+    tour->span = *span;
+    tour->end = span->start;
+    tour->span_bytes += span->bytes;
+}
+
+static void tour_block(void *arg, const struct heap_block *block)
+{
+    struct tour *const tour = arg;
+    const char *const start = block->start;
+    const char *const end = (const char *)tour->span.start + tour->span.bytes;
+    tour->faults += tour->span.kind != SPAN_BLOCKS || start < tour->end ||
+                    block->bytes > (size_t)(end - start);
+    tour->end = start + block->bytes;
+    tour->blocks[block->state]++;
+    tour->bytes[block->state] += block->bytes;
+    tour->found += block->state == BLOCK_LIVE && start == tour->sought;
+}
+
+static struct tour walk(struct heap *heap, const void *sought)
+{
+    struct tour tour = {.sought = sought};
+    const struct heap_visitor visitor = {&tour, tour_span, tour_block};
+    cr_assert_eq(A->walk(heap, &visitor), 0);
+    cr_assert_eq(tour.faults, 0);
+    const struct heap_report report = inspect(heap);
+    cr_assert_eq(tour.bytes[BLOCK_LIVE], report.live_bytes);
+    cr_assert_eq(tour.blocks[BLOCK_LIVE], report.live_blocks);
+    cr_assert_eq(tour.span_bytes, report.mapped_bytes);
+    check(heap);
+    return tour;
+}
+
+Test(buddy, a_walk_shows_every_block_and_all_that_is_mapped)
+{
+    enum { N = 3000 };
+    static void *p[N];
+    uint64_t random = 9;
+    struct heap *heap = open_heap(1);
+    (void)walk(heap, NULL);
+    for (size_t i = 0; i < N; i++)
+        p[i] = A->alloc(heap, next_random(&random) % 9000, 0);
+    void *big = A->alloc(heap, 50 * MIB, 0);
+    for (size_t i = 0; i < N; i += 2)
+        A->dealloc(heap, p[i], 0);
+    const struct tour tour = walk(heap, p[1]);
+    cr_assert_eq(tour.found, 1);
+    cr_assert_gt(tour.blocks[BLOCK_CACHED], 100);
+    cr_assert_gt(tour.blocks[BLOCK_FREE], 10);
+    cr_assert_eq(walk(heap, big).found, 1);
+    cr_assert_eq(walk(heap, p[0]).found, 0);
+    for (size_t i = 1; i < N; i += 2)
+        A->dealloc(heap, p[i], 0);
+    A->dealloc(heap, big, 50 * MIB);
+    cr_assert_eq(walk(heap, NULL).blocks[BLOCK_LIVE], 0);
     close_heap(heap, 1);
 }
 
