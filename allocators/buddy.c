@@ -1,9 +1,9 @@
 /* buddy.c - the buddy system: threads' quick lists in front of a kind.
  *
- * A kind (buddy_locked.c: binary and weighted) cuts regions into blocks and
- * joins what comes back. Joining at once what is cut again soon after is lost
- * work, so each thread puts blocks aside first, in short quick lists by class;
- * the kind sees them as taken.
+ * A kind (buddy_locked.c: binary and weighted; buddy_nonblocking.c) cuts
+ * regions into blocks and joins what comes back. Joining at once what is cut
+ * again soon after is lost work, so each thread puts blocks aside first, in
+ * short quick lists by class; the kind sees them as taken.
  *
  *     alloc --> quick list of the seat --> kind: take a few
  *     free  --> quick list of the seat --> kind: give the older half
@@ -39,13 +39,15 @@ enum {
 };
 
 enum { KNOB_KIND, KNOB_QUICK, KNOB_CACHE, KNOB_DECAY };
-enum { KIND_BINARY, KIND_WEIGHTED };
+enum { KIND_BINARY, KIND_WEIGHTED, KIND_NONBLOCKING };
 
-static const char *const kind_names[] = {"binary", "weighted", NULL};
+static const char *const kind_names[] = {"binary", "weighted", "nonblocking",
+                                         NULL};
 
 static const struct knob buddy_knobs[] = {
-    [KNOB_KIND] = {"kind", "1", KIND_WEIGHTED, 0, 1,
-                   "lengths 2^k, or 2^k and 3*2^k", kind_names},
+    [KNOB_KIND] = {"kind", "1", KIND_WEIGHTED, 0, 2,
+                   "lengths 2^k; 2^k and 3*2^k; 2^k without a lock",
+                   kind_names},
     [KNOB_QUICK] = {"quick", "blocks", 64, 0, DEPTH_MAX,
                     "in a quick list at most; 0: join at once", NULL},
     [KNOB_CACHE] = {"cache", "bytes", 0x1p20, 0, 0x1p30,
@@ -60,6 +62,7 @@ static const struct knob buddy_knobs[] = {
 static const struct buddy_kind *const kinds[] = {
     [KIND_BINARY] = &buddy_locked,
     [KIND_WEIGHTED] = &buddy_locked,
+    [KIND_NONBLOCKING] = &buddy_nonblocking,
 };
 
 /* Where the thread sits, in the heap that it used last.  Serials are never
@@ -662,9 +665,8 @@ const char *buddy_check(struct heap *heap)
 
 const struct allocator buddy_allocator = {
     .name = "buddy",
-    .summary =
-        "buddy system, 16 B to 4 MiB, with quick lists a thread; binary, "
-        "weighted or without a lock",
+    .summary = "buddy system, weighted, binary or without a lock, 16 B to "
+               "4 MiB, with quick lists a thread",
     .traits = TRAIT_SHARED | TRAIT_FOREIGN,
     .knobs = buddy_knobs,
     .open = buddy_open,

@@ -97,6 +97,10 @@ struct heap {
     _Alignas(CACHE_LINE) _Atomic size_t taken_bytes;
     _Atomic size_t taken_blocks;
 
+    /* Of the nonblocking kind: regions by age, and where a block was found. */
+    _Atomic(struct extent *) newest[ZONES];
+    _Atomic(struct extent *) last[ZONES];
+
     _Alignas(CACHE_LINE) pthread_mutex_t lock; /* over what follows */
     struct zone zone[ZONES];                   /* of the locked kinds */
     struct extent *extents;
@@ -127,7 +131,7 @@ struct buddy_kind {
     const char *(*check_heap)(struct heap *);
 };
 
-extern const struct buddy_kind buddy_locked;
+extern const struct buddy_kind buddy_locked, buddy_nonblocking;
 
 /* ---- Classes ---- */
 

@@ -24,6 +24,8 @@ static const char *const variants[] = {
     "kind=weighted",
     "kind=weighted:quick=0:decay=0",
     "kind=weighted:cache=16m:quick=1000",
+    "kind=nonblocking",
+    "kind=nonblocking:quick=0:decay=0",
     NULL,
 };
 
