@@ -1,577 +1,338 @@
-/* buddy.c - the binary buddy system, with lazy coalescing.
+/* buddy.c - the buddy system: threads' quick lists in front of a kind.
  *
- * Every block is 2^k minimum blocks long and stands on a multiple of its
- * length.  To serve a size, the smallest free block that is long enough is
- * halved until it fits; a block that comes back is joined with its other half,
- * its buddy, for as long as that is free too.  The buddy's place is one XOR
- * away, and whether it is free one byte tells.
+ * A kind (buddy_locked.c: binary and weighted; buddy_nonblocking.c) cuts
+ * regions into blocks and joins what comes back. Joining at once what is cut
+ * again soon after is lost work, so each thread puts blocks aside first, in
+ * short quick lists by class; the kind sees them as taken.
  *
- *     order 3  |               A               |     free
- *     order 2  |       B       |   A' (free)   |     halved once
- *     order 1  | C     | free  |   free        |     halved again
- *              0       2       4               8     index i
- *              buddy of (i, k) = i XOR 2^k
+ *     alloc --> quick list of the seat --> kind: take a few
+ *     free  --> quick list of the seat --> kind: give the older half
  *
- * A region is 32 MiB, the largest block, aligned to its length.  What is known
- * of it stands in front of it, so that no block loses bytes to a header:
+ * A class may hold so many blocks in a seat as fit its share of the knob
+ * cache, so that all lists of a seat together stay below it.  A thread
+ * without a seat, and one that frees but never allocates, uses the kind alone.
  *
- *     | reserved only ... | state bytes | extent | region: blocks          |
- *                                                ^ multiple of 32 MiB
+ * What is longer than a region has a mapping of its own and grows by moving
+ * its pages.
  *
- * One state byte for each minimum block: order + 1 where a block starts, with
- * STATE_FREE if it is free, and 0 inside of blocks.  What does not fit into a
- * region has a mapping of its own, with an extent in front of it too, and as
- * it also stands on a multiple of 32 MiB any pointer leads to its extent.
+ * Invariant: a quick list is used by the owner of its seat only; live bytes
+ * are what the kind sees as taken less what is in quick lists.
  *
- * Joining at once what is halved again soon after is lost work, so each thread
- * puts blocks aside first, in short quick lists by order; the core, behind one
- * lock, sees them as taken.  A full list gives its older half to the core, an
- * empty one fetches a few blocks: one lock for many blocks.
- *
- * Invariant: no two buddies of one order are both free in the core; a block is
- * in the core's list of its order if and only if its byte says free.  A quick
- * list is used by the owner of its seat only.  State bytes are written under
- * the lock; without it, only the byte of a block that one holds is read.
- *
- * Sources: K. C. Knowlton, A fast storage allocator, CACM 8(10), 1965;
- * T. P. Lee and R. E. Barkley, A watermark-based lazy buddy system for kernel
- * memory allocation, USENIX Summer 1989.
+ * Source: T. P. Lee and R. E. Barkley, A watermark-based lazy buddy system for
+ * kernel memory allocation, USENIX Summer 1989.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "buddy.h"
-#include "os_pages.h"
+#include "buddy_core.h"
+#include "heap_walk.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
 enum {
-    CACHE_LINE = 64,
-    MIN_SHIFT = 5, /* minimum block: 32 bytes */
-    REGION_SHIFT = 25,
-    TOP_ORDER = REGION_SHIFT - MIN_SHIFT,
-    ORDERS = TOP_ORDER + 1,
-    STATE_BYTES = 1 << TOP_ORDER,
-    STATE_FREE = 0x80,
-    QUICK_ORDERS = 11,    /* up to 32 KiB */
-    QUICK_DEPTH = 64,     /* blocks in a quick list... */
-    QUICK_FULL_DEPTH = 7, /* ...up to this order (4 KiB); then it halves */
-    SPARE_SEATS = 16      /* for threads that use the heap without entering */
+    SPARE_SEATS = 16,           /* for threads that do not enter */
+    SEATS_MAX = 1 << 16,        /* threads at once */
+    QUICK_BYTES_MAX = 64 << 10, /* longer blocks are in no quick list */
+    DEPTH_MAX = 4096,
+    ALIGN = 16 /* of every block */
 };
 
-#define REGION_BYTES ((size_t)1 << REGION_SHIFT)
+enum { KNOB_KIND, KNOB_QUICK, KNOB_CACHE, KNOB_DECAY };
+enum { KIND_BINARY, KIND_WEIGHTED, KIND_NONBLOCKING };
 
-/* Stands right in front of what it describes. */
-struct extent {
-    _Alignas(CACHE_LINE) struct extent *next;
-    struct extent *prev;
-    char *start;      /* of the reservation */
-    size_t reserved;  /* bytes from start */
-    size_t committed; /* bytes, of them */
-    size_t bytes;     /* of the one block; 0: a region */
+static const char *const kind_names[] = {"binary", "weighted", "nonblocking",
+                                         NULL};
+
+static const struct knob buddy_knobs[] = {
+    [KNOB_KIND] = {"kind", "1", KIND_WEIGHTED, 0, 2,
+                   "lengths 2^k; 2^k and 3*2^k; 2^k without a lock",
+                   kind_names},
+    [KNOB_QUICK] = {"quick", "blocks", 64, 0, DEPTH_MAX,
+                    "in a quick list at most; 0: join at once", NULL},
+    [KNOB_CACHE] = {"cache", "bytes", 0x1p20, 0, 0x1p30,
+                    "in all quick lists of a thread, at most", NULL},
+    [KNOB_DECAY] = {"decay", "ms", 50, 0, 1e6,
+                    "free pages stay so long, or twice, before they are given "
+                    "to the system",
+                    NULL},
+    {.name = NULL},
 };
 
-/* A free block. */
-struct block {
-    struct block *next;
-    struct block *prev; /* not kept in quick lists */
+static const struct buddy_kind *const kinds[] = {
+    [KIND_BINARY] = &buddy_locked,
+    [KIND_WEIGHTED] = &buddy_locked,
+    [KIND_NONBLOCKING] = &buddy_nonblocking,
 };
 
-struct quick {
-    struct block *head;
-    size_t count;
-};
+/* Where the thread sits, in the heap that it used last.  Serials are never
+ * used twice, so what is left of a heap that is gone fits no other. */
+static _Thread_local struct {
+    uint64_t heap; /* its serial */
+    struct seat *seat;
+} mine;
 
-struct seat {
-    _Alignas(CACHE_LINE) _Atomic uintptr_t owner; /* 0: free */
-    /* Written by the owner; modulo 2^64, as blocks may be freed by another
-     * thread than took them. */
-    _Atomic size_t live_bytes;
-    _Atomic size_t live_blocks;
-    struct quick quick[QUICK_ORDERS];
-};
-
-struct heap {
-    struct os_account account;
-    size_t bytes; /* of this heap itself */
-    unsigned seats;
-    _Atomic unsigned used; /* seats from there on were never owned */
-    /* The seat of those who found none; quick lists are empty. */
-    struct seat shared;
-
-    _Alignas(CACHE_LINE) pthread_mutex_t lock; /* over all below */
-    uint32_t filled;                           /* bit k: free[k] not empty */
-    struct block *free[ORDERS];
-    struct extent *extents;
-
-    struct seat seat[];
-};
-
-static _Thread_local unsigned my_seat; /* a hint only */
-
-/* ---- Addresses ---- */
-
-static inline size_t order_bytes(unsigned order)
-{
-    return (size_t)1 << (order + MIN_SHIFT);
-}
-
-/* The smallest order that holds `bytes`, at most REGION_BYTES. */
-static inline unsigned order_for(size_t bytes)
-{
-    if (bytes <= order_bytes(0))
-        return 0;
-    return 64 - MIN_SHIFT - (unsigned)__builtin_clzll(bytes - 1);
-}
-
-static inline size_t offset_of(const void *p)
-{
-    return (uintptr_t)p & (REGION_BYTES - 1);
-}
-
-static inline size_t index_of(const void *p)
-{
-    return offset_of(p) >> MIN_SHIFT;
-}
-
-static inline char *base_of(const void *p)
-{
-    return (char *)p - offset_of(p);
-}
-
-static inline struct extent *extent_of(const void *p)
-{
-    return (struct extent *)(void *)base_of(p) - 1;
-}
-
-static inline uint8_t *states_of(const void *p)
-{
-    return (uint8_t *)extent_of(p) - STATE_BYTES;
-}
-
-/* Of a block that is not free, in a region. */
-static inline unsigned order_of(const void *p)
-{
-    return states_of(p)[index_of(p)] - 1U;
-}
-
-/* Only the first block of an extent can be one with its own mapping. */
-static inline bool is_single(const void *p)
-{
-    return offset_of(p) == 0 && extent_of(p)->bytes != 0;
-}
-
-static inline uint8_t taken_state(unsigned order)
-{
-    return (uint8_t)(order + 1);
-}
-
-static inline uint8_t free_state(unsigned order)
-{
-    return (uint8_t)((order + 1) | STATE_FREE);
-}
-
-/* ---- Extents; link and unlink under the lock ---- */
-
-/* Map `bytes` at a multiple of align (at least REGION_BYTES), and `before`
- * bytes in front of them that end in an extent.  NULL: errno is ENOMEM. */
-static struct extent *extent_map(struct heap *heap, size_t before, size_t bytes,
-                                 size_t align)
-{
-    const size_t front = os_pages_round(before);
-    if (align > PTRDIFF_MAX / 4 || bytes > PTRDIFF_MAX / 4)
-        goto no_memory;
-    char *const start = os_pages_reserve(align + bytes, align);
-    if (!start)
-        goto no_memory;
-    char *const base = start + align;
-    if (os_pages_commit(&heap->account, base - front, front + bytes)) {
-        (void)os_pages_release(&heap->account, start, align + bytes, 0);
-        goto no_memory;
-    }
-    struct extent *const extent = (struct extent *)(void *)base - 1;
-    extent->start = start;
-    extent->reserved = align + bytes;
-    extent->committed = front + bytes;
-    return extent;
-no_memory:
-    errno = ENOMEM;
-    return NULL;
-}
-
-static void extent_unmap(struct heap *heap, struct extent *extent)
-{
-    (void)os_pages_release(&heap->account, extent->start, extent->reserved,
-                           extent->committed);
-}
-
-static void extent_link(struct heap *heap, struct extent *extent)
-{
-    extent->prev = NULL;
-    extent->next = heap->extents;
-    if (extent->next)
-        extent->next->prev = extent;
-    heap->extents = extent;
-}
-
-static void extent_unlink(struct heap *heap, struct extent *extent)
-{
-    if (extent->next)
-        extent->next->prev = extent->prev;
-    if (extent->prev)
-        extent->prev->next = extent->next;
-    else
-        heap->extents = extent->next;
-}
-
-/* ---- The core, under the lock ---- */
-
-static void list_push(struct heap *heap, void *p, unsigned order)
-{
-    struct block *const block = p;
-    block->prev = NULL;
-    block->next = heap->free[order];
-    if (block->next)
-        block->next->prev = block;
-    heap->free[order] = block;
-    heap->filled |= UINT32_C(1) << order;
-    states_of(p)[index_of(p)] = free_state(order);
-}
-
-static void list_remove(struct heap *heap, void *p, unsigned order)
-{
-    struct block *const block = p;
-    if (block->next)
-        block->next->prev = block->prev;
-    if (block->prev)
-        block->prev->next = block->next;
-    else
-        heap->free[order] = block->next;
-    if (!heap->free[order])
-        heap->filled &= ~(UINT32_C(1) << order);
-    states_of(p)[index_of(p)] = 0;
-}
-
-static bool core_grow(struct heap *heap)
-{
-    struct extent *const region = extent_map(
-        heap, STATE_BYTES + sizeof(struct extent), REGION_BYTES, REGION_BYTES);
-    if (!region)
-        return false;
-    extent_link(heap, region);
-    list_push(heap, region + 1, TOP_ORDER);
-    return true;
-}
-
-/* A block, or NULL if there is none and `may_grow` is false or in vain. */
-static void *core_take(struct heap *heap, unsigned order, bool may_grow)
-{
-    if (!(heap->filled >> order) && (!may_grow || !core_grow(heap)))
-        return NULL;
-    unsigned k = order + (unsigned)__builtin_ctz(heap->filled >> order);
-    char *const p = (char *)heap->free[k];
-    list_remove(heap, p, k);
-    while (k > order) {
-        k--;
-        list_push(heap, p + order_bytes(k), k);
-    }
-    states_of(p)[index_of(p)] = taken_state(order);
-    return p;
-}
-
-/* One region that is free as a whole is kept for the next wish. */
-static void core_give(struct heap *heap, void *p, unsigned order)
-{
-    char *const base = base_of(p);
-    uint8_t *const state = states_of(p);
-    size_t i = index_of(p);
-    state[i] = 0;
-    for (; order < TOP_ORDER; order++) {
-        const size_t buddy = i ^ ((size_t)1 << order);
-        if (state[buddy] != free_state(order))
-            break;
-        list_remove(heap, base + (buddy << MIN_SHIFT), order);
-        i &= buddy;
-    }
-    if (order == TOP_ORDER && heap->free[TOP_ORDER]) {
-        extent_unlink(heap, extent_of(base));
-        extent_unmap(heap, extent_of(base));
-        return;
-    }
-    list_push(heap, base + (i << MIN_SHIFT), order);
-}
-
-/* Cut a taken block down to its first part. */
-static void core_shrink(struct heap *heap, char *p, unsigned order,
-                        unsigned wanted)
-{
-    states_of(p)[index_of(p)] = taken_state(wanted);
-    /* Their buddies are parts of this block, so there is nothing to join. */
-    while (order > wanted) {
-        order--;
-        list_push(heap, p + order_bytes(order), order);
-    }
-}
-
-/* Join a taken block with all that follows it up to `wanted`, if that is
- * free. */
-static bool core_extend(struct heap *heap, char *p, unsigned order,
-                        unsigned wanted)
-{
-    uint8_t *const state = states_of(p) + index_of(p);
-    for (unsigned k = order; k < wanted; k++) {
-        if (state[(size_t)1 << k] != free_state(k))
-            return false;
-    }
-    for (unsigned k = order; k < wanted; k++)
-        list_remove(heap, p + order_bytes(k), k);
-    *state = taken_state(wanted);
-    return true;
-}
-
-static inline void enter_core(struct heap *heap)
-{
-    (void)pthread_mutex_lock(&heap->lock);
-}
-
-static inline void leave_core(struct heap *heap)
-{
-    (void)pthread_mutex_unlock(&heap->lock);
-}
+static _Atomic uint64_t heaps_opened;
 
 /* ---- Seats ---- */
 
 /* Differs between all threads that are alive. */
 static inline uintptr_t my_identity(void)
 {
-    return (uintptr_t)&my_seat;
+    return (uintptr_t)&mine;
 }
 
-static inline struct seat *find_seat(struct heap *heap)
+/* The first seat that is mine (I may have sat in another heap meanwhile, or
+ * follow a thread that ended without leaving and had my identity) or, if
+ * `may_claim`, free. */
+static struct seat *search_seat(struct heap *heap, bool may_claim)
 {
-    if (my_seat >= heap->seats)
-        return NULL;
-    struct seat *const seat = &heap->seat[my_seat];
-    return atomic_load_explicit(&seat->owner, memory_order_relaxed) ==
-                   my_identity()
-               ? seat
-               : NULL;
-}
-
-/* Sit down on the first seat that is mine (of a thread that ended without
- * leaving and had my identity) or free; the shared one if there is none. */
-static struct seat *claim_seat(struct heap *heap)
-{
-    unsigned used = atomic_load(&heap->used);
-    for (unsigned i = 0; i < heap->seats; i++) {
-        struct seat *const seat = &heap->seat[i];
-        while (used <= i &&
-               !atomic_compare_exchange_weak(&heap->used, &used, i + 1)) {
-        }
-        uintptr_t owner = atomic_load(&seat->owner);
-        if (owner == 0 &&
-            atomic_compare_exchange_strong(&seat->owner, &owner, my_identity()))
-            owner = my_identity();
-        if (owner == my_identity()) {
-            my_seat = i;
-            return seat;
-        }
+    struct seat *found = NULL;
+    (void)pthread_mutex_lock(&heap->lock);
+    for (unsigned i = 0; i < heap->used && !found; i++) {
+        if (heap->seat[i].owner == my_identity())
+            found = &heap->seat[i];
     }
-    return &heap->shared;
-}
-
-static inline struct seat *sit(struct heap *heap)
-{
-    struct seat *const seat = find_seat(heap);
-    return seat ? seat : claim_seat(heap);
-}
-
-/* Only the owner writes, so a plain sum will do. */
-static inline void add(_Atomic size_t *sum, size_t n)
-{
-    atomic_store_explicit(sum,
-                          atomic_load_explicit(sum, memory_order_relaxed) + n,
-                          memory_order_relaxed);
-}
-
-/* Differences are modulo 2^64. */
-static inline void count(struct heap *heap, struct seat *seat, size_t bytes,
-                         size_t blocks)
-{
-    if (seat == &heap->shared) {
-        atomic_fetch_add(&seat->live_bytes, bytes);
-        atomic_fetch_add(&seat->live_blocks, blocks);
-        return;
+    for (unsigned i = 0; i < heap->seats && may_claim && !found; i++) {
+        if (heap->seat[i].owner)
+            continue;
+        found = &heap->seat[i];
+        found->owner = my_identity();
+        for (unsigned c = 0; i == heap->used && c < CLASSES; c++)
+            found->quick[c].depth = heap->depth[c];
+        heap->used += i == heap->used;
     }
-    add(&seat->live_bytes, bytes);
-    add(&seat->live_blocks, blocks);
+    (void)pthread_mutex_unlock(&heap->lock);
+    if (found) {
+        mine.heap = heap->serial;
+        mine.seat = found;
+    }
+    return found;
+}
+
+static inline struct seat *find_seat(const struct heap *heap)
+{
+    return mine.heap == heap->serial ? mine.seat : NULL;
 }
 
 /* ---- Quick lists ---- */
 
-static inline size_t quick_depth(unsigned order)
+static inline uint32_t quick_count(const struct quick *quick)
 {
-    return order <= QUICK_FULL_DEPTH
-               ? QUICK_DEPTH
-               : (size_t)QUICK_DEPTH >> (order - QUICK_FULL_DEPTH);
+    return atomic_load_explicit(&quick->count, memory_order_relaxed);
 }
 
-/* Fetch a quarter of a list, but map nothing for more than one block. */
-static bool quick_fill(struct heap *heap, struct quick *quick, unsigned order)
+/* Only the owner writes, so no addition need be atomic. */
+static inline void quick_set(struct quick *quick, struct block *head,
+                             uint32_t count)
 {
-    struct block **end = &quick->head;
-    enter_core(heap);
-    for (size_t i = 0; i < quick_depth(order) / 4; i++) {
-        struct block *const block = core_take(heap, order, i == 0);
-        if (!block)
-            break;
-        *end = block;
-        end = &block->next;
-        quick->count++;
-    }
-    *end = NULL;
-    leave_core(heap);
-    return quick->head;
+    quick->head = head;
+    atomic_store_explicit(&quick->count, count, memory_order_relaxed);
+}
+
+static void count(struct heap *heap, size_t bytes, size_t blocks)
+{
+    atomic_fetch_add_explicit(&heap->taken_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&heap->taken_blocks, blocks,
+                              memory_order_relaxed);
+}
+
+/* A chain of up to n blocks; returns how many. */
+static size_t kind_take(struct heap *heap, unsigned class, size_t n,
+                        struct block **list)
+{
+    const size_t taken = heap->kind->take(heap, class, n, list);
+    count(heap, taken * class_bytes(class), taken);
+    return taken;
+}
+
+static void kind_give(struct heap *heap, struct block *list, unsigned class,
+                      size_t n)
+{
+    count(heap, -(n * class_bytes(class)), -n);
+    heap->kind->give(heap, list, class);
 }
 
 /* Give back all but the `keep` youngest. */
-static void quick_flush(struct heap *heap, struct quick *quick, unsigned order,
-                        size_t keep)
+static void quick_flush(struct heap *heap, struct quick *quick, unsigned class,
+                        uint32_t keep)
 {
+    const uint32_t n = quick_count(quick);
     struct block **end = &quick->head;
-    for (size_t i = 0; i < keep && *end; i++)
+    if (n <= keep)
+        return;
+    for (uint32_t i = 0; i < keep; i++)
         end = &(*end)->next;
-    struct block *block = *end;
+    struct block *const list = *end;
     *end = NULL;
-    enter_core(heap);
-    while (block) {
-        struct block *const next = block->next;
-        core_give(heap, block, order);
-        quick->count--;
-        block = next;
-    }
-    leave_core(heap);
+    quick_set(quick, quick->head, keep);
+    kind_give(heap, list, class, n - keep);
 }
 
-static void *region_alloc(struct heap *heap, unsigned order)
+/* ---- Blocks in regions ---- */
+
+__attribute__((noinline)) static void *region_alloc(struct heap *heap,
+                                                    unsigned class)
 {
-    struct seat *const seat = sit(heap);
-    void *p;
-    if (order < QUICK_ORDERS && seat != &heap->shared) {
-        struct quick *const quick = &seat->quick[order];
-        if (!quick->head && !quick_fill(heap, quick, order))
-            return NULL;
-        p = quick->head;
-        quick->head = quick->head->next;
-        quick->count--;
-    } else {
-        enter_core(heap);
-        p = core_take(heap, order, true);
-        leave_core(heap);
-        if (!p)
-            return NULL;
+    struct seat *seat = find_seat(heap);
+    struct block *list;
+    if (!seat)
+        seat = search_seat(heap, true);
+    struct quick *const quick = seat ? &seat->quick[class] : NULL;
+    if (quick && quick->head) {
+        list = quick->head;
+        quick_set(quick, list->next, quick_count(quick) - 1);
+        return list;
     }
-    count(heap, seat, order_bytes(order), 1);
-    return p;
+    const size_t fill = quick ? quick->depth / 4 : 0;
+    const int saved = errno;
+    const size_t n = kind_take(heap, class, fill + 1, &list);
+    if (n == 0)
+        return NULL;
+    errno = saved;
+    if (n > 1)
+        quick_set(quick, list->next, (uint32_t)n - 1);
+    return list;
 }
 
-static void region_free(struct heap *heap, void *p)
+/* Where the quick list does not take it. */
+static void region_free(struct heap *heap, struct block *block, unsigned class)
 {
-    struct seat *const seat = sit(heap);
-    const unsigned order = order_of(p);
-    count(heap, seat, -order_bytes(order), (size_t)-1);
-    if (order < QUICK_ORDERS && seat != &heap->shared) {
-        struct quick *const quick = &seat->quick[order];
-        struct block *const block = p;
-        block->next = quick->head;
-        quick->head = block;
-        if (++quick->count >= quick_depth(order))
-            quick_flush(heap, quick, order, quick_depth(order) / 2);
-    } else {
-        enter_core(heap);
-        core_give(heap, p, order);
-        leave_core(heap);
+    struct seat *const seat = find_seat(heap);
+    struct quick *const quick = seat ? &seat->quick[class] : NULL;
+    if (!quick || !quick->depth) {
+        block->next = NULL;
+        kind_give(heap, block, class, 1);
+        return;
     }
+    quick_flush(heap, quick, class, quick->depth / 2);
+    block->next = quick->head;
+    quick_set(quick, block, quick_count(quick) + 1);
 }
 
-/* True if the block has the wanted order now. */
-static bool region_resize(struct heap *heap, char *p, unsigned wanted)
+/* The class for `size` that a block of class `from` may have where it stands:
+ * even stays even, odd stays odd, and cuts are no shorter than a unit. */
+static unsigned class_within(const struct heap *heap, const struct extent *e,
+                             unsigned from, size_t size)
 {
-    const unsigned order = order_of(p);
-    if (wanted == order)
+    const unsigned unit = 2 * (e->shift - (unsigned)FINE_SHIFT);
+    const unsigned least = from & 1 ? unit + 3 : unit;
+    const unsigned class = class_for(heap, size);
+    return class < least ? least : class + ((class ^ from) & 1);
+}
+
+static bool region_resize(struct heap *heap, char *p, size_t size)
+{
+    const unsigned from = class_of(p);
+    const unsigned to = class_within(heap, extent_of(p), from, size);
+    if (from == to)
         return true;
-    if (index_of(p) & (((size_t)1 << wanted) - 1) && wanted > order)
+    if (to > TOP_CLASS || !heap->kind->resize ||
+        !heap->kind->resize(heap, p, from, to))
         return false;
-    bool done = true;
-    enter_core(heap);
-    if (wanted < order)
-        core_shrink(heap, p, order, wanted);
-    else
-        done = core_extend(heap, p, order, wanted);
-    leave_core(heap);
-    if (done)
-        count(heap, sit(heap), order_bytes(wanted) - order_bytes(order), 0);
-    return done;
+    count(heap, class_bytes(to) - class_bytes(from), 0);
+    return true;
 }
 
 /* ---- Blocks with a mapping of their own ---- */
 
+static void extents_change(struct heap *heap, struct extent *extent,
+                           void (*change)(struct heap *, struct extent *))
+{
+    (void)pthread_mutex_lock(&heap->lock);
+    change(heap, extent);
+    (void)pthread_mutex_unlock(&heap->lock);
+}
+
 static void *single_alloc(struct heap *heap, size_t size, size_t align)
 {
+    const int saved = errno;
     const size_t bytes = os_pages_round(size ? size : 1);
-    if (!bytes) {
+    struct extent *extent =
+        bytes ? extent_map_single(heap, bytes, align) : NULL;
+    if (!extent && heap->kind->trim) {
+        heap->kind->trim(heap);
+        extent = bytes ? extent_map_single(heap, bytes, align) : NULL;
+    }
+    if (!extent) {
         errno = ENOMEM;
         return NULL;
     }
-    struct extent *const extent =
-        extent_map(heap, sizeof(struct extent), bytes,
-                   align > REGION_BYTES ? align : REGION_BYTES);
-    if (!extent)
-        return NULL;
-    extent->bytes = bytes;
-    enter_core(heap);
-    extent_link(heap, extent);
-    leave_core(heap);
-    count(heap, sit(heap), bytes, 1);
+    extents_change(heap, extent, extent_link);
+    count(heap, bytes, 1);
+    errno = saved;
     return extent + 1;
 }
 
 static void single_free(struct heap *heap, void *p)
 {
     struct extent *const extent = extent_of(p);
-    count(heap, sit(heap), -extent->bytes, (size_t)-1);
-    enter_core(heap);
-    extent_unlink(heap, extent);
-    leave_core(heap);
+    count(heap, -extent->bytes, (size_t)-1);
+    extents_change(heap, extent, extent_unlink);
     extent_unmap(heap, extent);
 }
 
-/* True if the block fits the new size now: only for less, or as much. */
-static bool single_resize(struct heap *heap, char *p, size_t size)
+/* Where the block is now, its contents with it; NULL: nothing has changed. */
+static void *single_resize(struct heap *heap, void *p, size_t size)
 {
-    struct extent *const extent = extent_of(p);
+    struct extent *extent = extent_of(p);
+    const size_t old = extent->bytes;
     const size_t bytes = os_pages_round(size);
-    if (!bytes || bytes > extent->bytes)
-        return false;
-    const size_t less = extent->bytes - bytes;
-    if (!less || os_pages_decommit(&heap->account, p + bytes, less))
-        return true;
-    extent->bytes -= less;
-    extent->committed -= less;
-    count(heap, sit(heap), -less, 0);
-    return true;
+    if (!bytes)
+        return NULL;
+    extents_change(heap, extent, extent_unlink);
+    if (bytes <= old) {
+        extent_cut_single(heap, extent, bytes);
+    } else {
+        struct extent *const moved = extent_move_single(heap, extent, bytes);
+        if (!moved) {
+            extents_change(heap, extent, extent_link);
+            return NULL;
+        }
+        extent = moved;
+    }
+    extents_change(heap, extent, extent_link);
+    count(heap, extent->bytes - old, 0);
+    return extent + 1;
 }
 
 /* ---- The hooks ---- */
 
+/* How many blocks a seat may put aside, of each class: one, if `cache` has room
+ * for one of each, and as many more as fit an equal share of the rest. */
+static void set_depths(struct heap *heap, double quick, double cache)
+{
+    const unsigned end = class_for(heap, QUICK_BYTES_MAX) + 1;
+    double ones = 0, classes = 0;
+    for (unsigned class = 0; class < end; class += 1 + heap->no_odd) {
+        ones += (double)class_bytes(class);
+        classes++;
+    }
+    const unsigned one = cache >= ones && quick >= 1;
+    const double share = (cache - one * ones) / classes;
+    for (unsigned class = 0; class < end; class ++) {
+        const double more = share / (double)class_bytes(class);
+        heap->depth[class] =
+            one + (uint32_t)(more < quick - one ? more : quick - one);
+    }
+}
+
+static void set_knobs(struct heap *heap, const struct heap_config *config)
+{
+    const unsigned kind = (unsigned)heap_knob(config, buddy_knobs, KNOB_KIND);
+    const double quick = heap_knob(config, buddy_knobs, KNOB_QUICK);
+    const double cache = heap_knob(config, buddy_knobs, KNOB_CACHE);
+    heap->kind = kinds[kind];
+    heap->no_odd = kind != KIND_WEIGHTED;
+    heap->decay_ms = (uint64_t)heap_knob(config, buddy_knobs, KNOB_DECAY);
+    set_depths(heap, quick, cache);
+}
+
 static int buddy_open(const struct heap_config *config, struct heap **out)
 {
-    const unsigned seats = config->threads + SPARE_SEATS;
-    if (seats < SPARE_SEATS)
+    if (config->threads > SEATS_MAX)
         return EINVAL;
+    const unsigned seats = config->threads + SPARE_SEATS;
     const size_t bytes = sizeof(struct heap) + seats * sizeof(struct seat);
     struct heap *const heap = os_pages_map(NULL, bytes);
     if (!heap)
@@ -581,8 +342,12 @@ static int buddy_open(const struct heap_config *config, struct heap **out)
         (void)os_pages_unmap(NULL, heap, bytes);
         return error;
     }
+    heap->serial = atomic_fetch_add(&heaps_opened, 1) + 1;
     heap->bytes = bytes;
     heap->seats = seats;
+    heap->page_shift = (unsigned)__builtin_ctzll(os_page_size());
+    heap->looked_ms = buddy_now_ms();
+    set_knobs(heap, config);
     *out = heap;
     return 0;
 }
@@ -601,28 +366,52 @@ static void buddy_close(struct heap *heap)
 
 static int buddy_enter(struct heap *heap)
 {
-    (void)sit(heap);
+    if (!find_seat(heap))
+        (void)search_seat(heap, true);
     return 0;
 }
 
 static void buddy_leave(struct heap *heap)
 {
-    struct seat *const seat = find_seat(heap);
+    struct seat *seat = find_seat(heap);
+    if (!seat)
+        seat = search_seat(heap, false);
     if (!seat)
         return;
-    for (unsigned k = 0; k < QUICK_ORDERS; k++) {
-        if (seat->quick[k].head)
-            quick_flush(heap, &seat->quick[k], k, 0);
-    }
-    atomic_store(&seat->owner, 0);
+    for (unsigned class = 0; class < CLASSES; class ++)
+        quick_flush(heap, &seat->quick[class], class, 0);
+    mine.heap = 0;
+    (void)pthread_mutex_lock(&heap->lock);
+    seat->owner = 0;
+    (void)pthread_mutex_unlock(&heap->lock);
+}
+
+/* A block of 2^k bytes stands on a multiple of its length. */
+static void *alloc_aligned(struct heap *heap, size_t size, size_t align)
+{
+    const size_t bytes = size > align ? size : align;
+    if (bytes > REGION_BYTES)
+        return single_alloc(heap, size, align);
+    const unsigned class = class_for(heap, bytes);
+    return region_alloc(heap, class + (class & 1));
 }
 
 static void *buddy_alloc(struct heap *heap, size_t size, size_t align)
 {
-    /* A block stands on a multiple of its length, so length is alignment. */
-    const size_t bytes = size > align ? size : align;
-    return bytes <= REGION_BYTES ? region_alloc(heap, order_for(bytes))
-                                 : single_alloc(heap, size, align);
+    if (__builtin_expect(align > ALIGN, 0))
+        return alloc_aligned(heap, size, align);
+    if (__builtin_expect(size > REGION_BYTES, 0))
+        return single_alloc(heap, size, 0);
+    const unsigned class = class_for(heap, size);
+    if (__builtin_expect(mine.heap == heap->serial, 1)) {
+        struct quick *const quick = &mine.seat->quick[class];
+        struct block *const block = quick->head;
+        if (__builtin_expect(block != NULL, 1)) {
+            quick_set(quick, block->next, quick_count(quick) - 1);
+            return block;
+        }
+    }
+    return region_alloc(heap, class);
 }
 
 static void *buddy_zalloc(struct heap *heap, size_t size)
@@ -633,16 +422,35 @@ static void *buddy_zalloc(struct heap *heap, size_t size)
     return p;
 }
 
+__attribute__((noinline)) static void free_slow(struct heap *heap, void *p,
+                                                unsigned class)
+{
+    const int saved = errno;
+    if (class == CLASS_SINGLE)
+        single_free(heap, p);
+    else
+        region_free(heap, p, class);
+    errno = saved;
+}
+
 /* The size is not looked at: a block may be longer for its alignment. */
 static void buddy_dealloc(struct heap *heap, void *p, size_t size)
 {
     (void)size;
-    if (!p)
+    if (__builtin_expect(!p, 0))
         return;
-    if (is_single(p))
-        single_free(heap, p);
-    else
-        region_free(heap, p);
+    const unsigned class = class_of(p);
+    struct block *const block = p;
+    if (__builtin_expect(mine.heap == heap->serial, 1)) {
+        struct quick *const quick = &mine.seat->quick[class];
+        const uint32_t n = quick_count(quick);
+        if (__builtin_expect(n < quick->depth, 1)) {
+            block->next = quick->head;
+            quick_set(quick, block, n + 1);
+            return;
+        }
+    }
+    free_slow(heap, p, class);
 }
 
 static void *buddy_resize(struct heap *heap, void *p, size_t old_size,
@@ -650,11 +458,17 @@ static void *buddy_resize(struct heap *heap, void *p, size_t old_size,
 {
     if (!p)
         return buddy_alloc(heap, new_size, 0);
-    const bool single = is_single(p), small = new_size <= REGION_BYTES;
-    if (single && !small && single_resize(heap, p, new_size))
-        return p;
-    if (!single && small && region_resize(heap, p, order_for(new_size)))
-        return p;
+    const int saved = errno;
+    const bool is_short = new_size <= REGION_BYTES;
+    void *resized = NULL;
+    if (class_of(p) != CLASS_SINGLE)
+        resized = is_short && region_resize(heap, p, new_size) ? p : NULL;
+    else if (!is_short)
+        resized = single_resize(heap, p, new_size);
+    if (resized) {
+        errno = saved;
+        return resized;
+    }
     void *const copy = buddy_alloc(heap, new_size, 0);
     if (!copy)
         return NULL;
@@ -663,30 +477,41 @@ static void *buddy_resize(struct heap *heap, void *p, size_t old_size,
     return copy;
 }
 
+static inline size_t usable(const void *p)
+{
+    const unsigned class = class_of(p);
+    return class == CLASS_SINGLE ? extent_of(p)->bytes : class_bytes(class);
+}
+
 static size_t buddy_usable(struct heap *heap, const void *p, size_t size)
 {
     (void)heap;
     (void)size;
-    return is_single(p) ? extent_of(p)->bytes : order_bytes(order_of(p));
+    return usable(p);
 }
 
 /* In the child the lock is the forking thread's own. */
 static void buddy_fork(struct heap *heap, enum fork_phase phase)
 {
     if (phase == FORK_BEFORE)
-        pthread_mutex_lock(&heap->lock);
+        (void)pthread_mutex_lock(&heap->lock);
     else
-        pthread_mutex_unlock(&heap->lock);
+        (void)pthread_mutex_unlock(&heap->lock);
 }
 
 static int buddy_inspect(struct heap *heap, struct heap_report *report)
 {
-    size_t bytes = atomic_load(&heap->shared.live_bytes);
-    size_t blocks = atomic_load(&heap->shared.live_blocks);
-    for (unsigned i = 0; i < atomic_load(&heap->used); i++) {
-        bytes += atomic_load(&heap->seat[i].live_bytes);
-        blocks += atomic_load(&heap->seat[i].live_blocks);
+    size_t bytes = atomic_load(&heap->taken_bytes);
+    size_t blocks = atomic_load(&heap->taken_blocks);
+    (void)pthread_mutex_lock(&heap->lock);
+    for (unsigned i = 0; i < heap->used; i++) {
+        for (unsigned class = 0; class < CLASSES; class ++) {
+            const size_t n = quick_count(&heap->seat[i].quick[class]);
+            bytes -= n * class_bytes(class);
+            blocks -= n;
+        }
     }
+    (void)pthread_mutex_unlock(&heap->lock);
     *report = (struct heap_report){
         .live_bytes = bytes,
         .live_blocks = blocks,
@@ -696,11 +521,154 @@ static int buddy_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+/* ---- The walk ---- */
+
+/* Only the seats know which of the taken blocks are in quick lists. */
+static void mark_cached(struct heap *heap)
+{
+    for (unsigned i = 0; i < heap->used; i++) {
+        for (unsigned class = 0; class < CLASSES; class ++) {
+            for (struct block *b = heap->seat[i].quick[class].head; b;
+                 b = b->next)
+                *state_of(b) |= STATE_CACHED;
+        }
+    }
+}
+
+static void show_span(const struct heap_visitor *visitor, const void *start,
+                      size_t bytes, enum span_kind kind, size_t block_bytes)
+{
+    const struct heap_span span = {start, bytes, kind, block_bytes};
+    visitor->span(visitor->arg, &span);
+}
+
+/* The length of the longest block that may stand at i where nothing is taken:
+ * a kind need not mark what is free. */
+static size_t gap_units(struct extent *e, size_t i)
+{
+    const size_t most = i ? i & -i : region_units(e);
+    size_t n = 1;
+    while (n < most && *state_at(e, i + n) == 0)
+        n++;
+    return n == most ? n : (size_t)1 << (63 - __builtin_clzll(n));
+}
+
+static bool is_unused(struct extent *e)
+{
+    const uint8_t first = *state_at(e, 0);
+    return first == ((TOP_CLASS + 1) | STATE_FREE) ||
+           (first == 0 && gap_units(e, 0) == region_units(e));
+}
+
+static void show_blocks(const struct heap_visitor *visitor, struct extent *e)
+{
+    for (size_t i = 0; i < region_units(e);) {
+        uint8_t *const state = state_at(e, i);
+        struct heap_block block = {.start = unit_at(e, i), .state = BLOCK_LIVE};
+        if (*state == 0 || *state & STATE_FREE)
+            block.state = BLOCK_FREE;
+        else if (*state & STATE_CACHED)
+            block.state = BLOCK_CACHED;
+        *state &= (uint8_t)~STATE_CACHED;
+        const unsigned class = (*state & ~(unsigned)STATE_FREE) - 1U;
+        block.bytes = *state ? class_bytes(class) : gap_units(e, i) << e->shift;
+        visitor->block(visitor->arg, &block);
+        i += block.bytes >> e->shift;
+    }
+}
+
+static void show_extent(const struct heap_visitor *visitor, struct extent *e)
+{
+    char *const base = (char *)(e + 1);
+    const size_t bytes = e->bytes ? e->bytes : REGION_BYTES;
+    const size_t front = e->mapped - bytes;
+    show_span(visitor, base - front, front, SPAN_METADATA, 0);
+    if (e->bytes) {
+        const struct heap_block block = {base, bytes, BLOCK_LIVE};
+        show_span(visitor, base, bytes, SPAN_BLOCKS, bytes);
+        visitor->block(visitor->arg, &block);
+    } else if (is_unused(e)) {
+        show_span(visitor, base, bytes, SPAN_FREE, 0);
+    } else {
+        show_span(visitor, base, bytes, SPAN_BLOCKS, 0);
+        show_blocks(visitor, e);
+    }
+}
+
+static int buddy_walk(struct heap *heap, const struct heap_visitor *visitor)
+{
+    mark_cached(heap);
+    show_span(visitor, heap, os_pages_round(heap->bytes), SPAN_METADATA, 0);
+    for (struct extent *e = heap->extents; e; e = e->next)
+        show_extent(visitor, e);
+    return 0;
+}
+
+/* ---- The check ---- */
+
+static const char *check_seat(const struct heap *heap, const struct seat *seat,
+                              size_t *bytes)
+{
+    for (unsigned class = 0; class < CLASSES; class ++) {
+        const struct quick *const quick = &seat->quick[class];
+        size_t length = 0;
+        for (const struct block *b = quick->head; b; b = b->next) {
+            if (class_of(b) != class)
+                return "a block in a quick list is not taken, or not of its "
+                       "class";
+            if (++length > heap->depth[class])
+                return "a quick list is too long";
+        }
+        if (length != quick_count(quick))
+            return "a quick list is not as long as it says";
+        *bytes += length * class_bytes(class);
+    }
+    return NULL;
+}
+
+static size_t taken_in(struct extent *e)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < region_units(e); i++) {
+        const unsigned state = *state_at(e, i);
+        if (state && !(state & STATE_FREE))
+            bytes += class_bytes(state - 1);
+    }
+    return bytes;
+}
+
+const char *buddy_check(struct heap *heap)
+{
+    size_t mapped = 0, taken = 0, quick = 0;
+    const char *fault = heap->kind->check_heap(heap);
+    for (struct extent *e = heap->extents; e && !fault; e = e->next) {
+        mapped += e->mapped;
+        taken += e->bytes ? e->bytes : taken_in(e);
+        if (e->next && e->next->prev != e)
+            return "the list of extents is not linked both ways";
+        if (!e->bytes)
+            fault = heap->kind->check_region(heap, e);
+    }
+    for (unsigned i = 0; i < heap->used && !fault; i++)
+        fault = check_seat(heap, &heap->seat[i], &quick);
+    if (fault)
+        return fault;
+    struct heap_report report;
+    (void)buddy_inspect(heap, &report);
+    if (taken != atomic_load(&heap->taken_bytes) ||
+        report.live_bytes + quick != taken)
+        return "live bytes and quick lists do not add up to the taken bytes";
+    if (mapped != atomic_load(&heap->account.mapped))
+        return "the extents do not add up to the mapped bytes";
+    return NULL;
+}
+
 const struct allocator buddy_allocator = {
     .name = "buddy",
-    .summary = "binary buddy system, 32 B to 32 MiB, with quick lists a "
-               "thread in front of one locked core",
+    .summary = "buddy system, weighted, binary or without a lock, 16 B to "
+               "4 MiB, with quick lists a thread",
     .traits = TRAIT_SHARED | TRAIT_FOREIGN,
+    .knobs = buddy_knobs,
     .open = buddy_open,
     .close = buddy_close,
     .alloc = buddy_alloc,
@@ -712,107 +680,5 @@ const struct allocator buddy_allocator = {
     .leave = buddy_leave,
     .fork = buddy_fork,
     .inspect = buddy_inspect,
+    .walk = buddy_walk,
 };
-
-/* ---- The check ---- */
-
-struct tally {
-    size_t free[ORDERS]; /* blocks whose byte says free */
-    size_t taken_bytes;  /* in all other blocks */
-    size_t quick_bytes;  /* of them, in quick lists */
-    size_t committed;
-};
-
-static const char *check_region(const uint8_t *state, struct tally *tally)
-{
-    size_t i = 0;
-    while (i < STATE_BYTES) {
-        const unsigned order = (state[i] & ~(unsigned)STATE_FREE) - 1U;
-        if (order > TOP_ORDER)
-            return "no block starts where one ends";
-        const size_t units = (size_t)1 << order;
-        if (i & (units - 1))
-            return "a block does not stand on a multiple of its length";
-        if (units > 1 && (state[i + 1] != 0 ||
-                          memcmp(&state[i + 1], &state[i + 2], units - 2) != 0))
-            return "a block starts inside of another";
-        if (state[i] == taken_state(order)) {
-            tally->taken_bytes += order_bytes(order);
-        } else {
-            if (order < TOP_ORDER && state[i ^ units] == state[i])
-                return "two buddies are both free";
-            tally->free[order]++;
-        }
-        i += units;
-    }
-    return NULL;
-}
-
-static const char *check_lists(const struct heap *heap,
-                               const struct tally *tally)
-{
-    for (unsigned k = 0; k < ORDERS; k++) {
-        size_t length = 0;
-        const struct block *prev = NULL;
-        for (const struct block *b = heap->free[k]; b; b = b->next) {
-            if (states_of(b)[index_of(b)] != free_state(k))
-                return "a block in a free list is not free, or not of its "
-                       "order";
-            if (b->prev != prev)
-                return "a free list is not linked both ways";
-            prev = b;
-            if (++length > tally->free[k])
-                return "a free list is longer than there are free blocks";
-        }
-        if (length != tally->free[k])
-            return "a free block is in no list";
-        if (((heap->filled >> k) & 1) != (length != 0))
-            return "the mask of filled lists is wrong";
-    }
-    return tally->free[TOP_ORDER] > 1 ? "more than one region is kept" : NULL;
-}
-
-static const char *check_quick(const struct seat *seat, struct tally *tally)
-{
-    for (unsigned k = 0; k < QUICK_ORDERS; k++) {
-        size_t length = 0;
-        for (const struct block *b = seat->quick[k].head; b; b = b->next) {
-            if (states_of(b)[index_of(b)] != taken_state(k))
-                return "a block in a quick list is not taken, or not of its "
-                       "order";
-            if (++length > quick_depth(k))
-                return "a quick list is too long";
-        }
-        if (length != seat->quick[k].count)
-            return "a quick list is not as long as it says";
-        tally->quick_bytes += length * order_bytes(k);
-    }
-    return NULL;
-}
-
-const char *buddy_check(struct heap *heap)
-{
-    struct tally tally = {0};
-    const char *fault = NULL;
-    for (struct extent *e = heap->extents; e && !fault; e = e->next) {
-        tally.committed += e->committed;
-        tally.taken_bytes += e->bytes;
-        if (e->next && e->next->prev != e)
-            return "the list of extents is not linked both ways";
-        if (!e->bytes)
-            fault = check_region(states_of(e + 1), &tally);
-    }
-    if (!fault)
-        fault = check_lists(heap, &tally);
-    for (unsigned i = 0; i < atomic_load(&heap->used) && !fault; i++)
-        fault = check_quick(&heap->seat[i], &tally);
-    if (fault)
-        return fault;
-    struct heap_report report;
-    (void)buddy_inspect(heap, &report);
-    if (report.live_bytes + tally.quick_bytes != tally.taken_bytes)
-        return "live bytes and quick lists do not add up to the taken bytes";
-    if (tally.committed != atomic_load(&heap->account.mapped))
-        return "the extents do not add up to the mapped bytes";
-    return NULL;
-}

@@ -3,9 +3,9 @@
 #
 # The check meter plays each synthetic workload with one and two threads, at a
 # small scale and with its rarer knobs, and each recorded trace, on every
-# backend of ours and on every known library that is installed.  Each run is
-# ok, or is skipped for a reason that stands below.  So a new backend or
-# workload is tested by being listed.
+# backend of ours, on some with knobs that make them another one, and on every
+# known library that is installed.  Each run is ok, or is skipped for a reason
+# that stands below.  So a new backend or workload is tested by being listed.
 #
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
@@ -51,7 +51,9 @@ if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
     ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
     export ASAN_OPTIONS
 fi
-allocators=$(echo "$own" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
+knobbed='buddy:kind=binary buddy:kind=nonblocking
+    buddy:kind=nonblocking:quick=0'
+allocators=$(echo "$own" "$knobbed" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 
 # What a workload does rarely is done often here; one a line.
 variants()

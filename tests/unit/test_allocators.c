@@ -31,12 +31,27 @@ const char *__tsan_default_options(void)
 
 enum { LARGEST = 1 << 20, THREADS = 4 };
 
-static struct heap *open_heap(const struct allocator *a)
+/* What knobs make of a backend is tested as a backend too. */
+static const char *const variants[] = {
+    "buddy:kind=binary",
+    "buddy:kind=nonblocking",
+    "buddy:kind=nonblocking:quick=0",
+    NULL,
+};
+
+static struct heap *open_with(const struct allocator *a,
+                              const struct knob_values *knobs)
 {
-    const struct heap_config config = {.threads = THREADS, .max_size = LARGEST};
+    const struct heap_config config = {
+        .threads = THREADS, .max_size = LARGEST, .knobs = knobs};
     struct heap *heap = NULL;
     cr_assert_eq(a->open(&config, &heap), 0, "%s does not open", a->name);
     return heap;
+}
+
+static struct heap *open_heap(const struct allocator *a)
+{
+    return open_with(a, NULL);
 }
 
 static int enter(const struct allocator *a, struct heap *heap)
@@ -50,23 +65,38 @@ static void leave(const struct allocator *a, struct heap *heap)
         a->leave(heap);
 }
 
+typedef void property_fn(const struct allocator *, struct heap *);
+
+static void check_property(property_fn *property, const struct allocator *a,
+                           const struct knob_values *knobs)
+{
+    struct heap *heap = open_with(a, knobs);
+    cr_assert_eq(enter(a, heap), 0);
+    property(a, heap);
+    leave(a, heap);
+    a->close(heap);
+}
+
 /* Call `property` with an open heap of every backend that hands out memory
- * of its own. */
-static void for_each_backend(void (*property)(const struct allocator *,
-                                              struct heap *))
+ * of its own, and of every variant. */
+static void for_each_backend(property_fn *property)
 {
     size_t checked = 0;
     for (size_t i = 0; allocators[i]; i++) {
         if (allocators[i]->traits & TRAIT_OVERLAPPING)
             continue;
-        struct heap *heap = open_heap(allocators[i]);
-        cr_assert_eq(enter(allocators[i], heap), 0);
-        property(allocators[i], heap);
-        leave(allocators[i], heap);
-        allocators[i]->close(heap);
+        check_property(property, allocators[i], NULL);
         checked++;
     }
     cr_assert_geq(checked, 2);
+    for (size_t i = 0; variants[i]; i++) {
+        const struct allocator *a;
+        struct knob_values knobs;
+        char why[200] = "no such backend";
+        cr_assert_eq(allocator_choose(variants[i], &a, &knobs, why, sizeof why),
+                     0, "%s: %s", variants[i], why);
+        check_property(property, a, &knobs);
+    }
 }
 
 static bool is_filled(const unsigned char *p, size_t size, unsigned char with)
