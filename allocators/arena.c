@@ -273,6 +273,43 @@ void arena_reset(struct arena *arena)
     arena_rewind(arena, (struct arena_mark){NULL, NULL, NULL});
 }
 
+static void walk_chunk(struct chunk *chunk, char *current,
+                       const struct heap_visitor *visitor)
+{
+    char *const start = chunk_start(chunk), *const end = chunk_end(chunk);
+    const struct heap_span span = {
+        .start = chunk, .bytes = chunk->bytes, .kind = SPAN_BLOCKS};
+    const struct heap_block used = {start, (size_t)(current - start),
+                                    BLOCK_LIVE};
+    const struct heap_block rest = {current, (size_t)(end - current),
+                                    BLOCK_FREE};
+
+    visitor->span(visitor->arg, &span);
+    if (used.bytes)
+        visitor->block(visitor->arg, &used);
+    if (rest.bytes)
+        visitor->block(visitor->arg, &rest);
+}
+
+void arena_walk(const struct arena *arena, const struct heap_visitor *visitor)
+{
+    const struct heap_span self = {.start = arena,
+                                   .bytes = os_pages_round(sizeof *arena),
+                                   .kind = SPAN_METADATA};
+
+    visitor->span(visitor->arg, &self);
+    for (struct chunk *c = arena->top; c; c = c->below)
+        walk_chunk(c, c == arena->top ? arena->current : c->current, visitor);
+    for (struct chunk *c = arena->own; c; c = c->below)
+        walk_chunk(c, chunk_end(c), visitor);
+    if (arena->spare) {
+        const struct heap_span spare = {.start = arena->spare,
+                                        .bytes = arena->spare->bytes,
+                                        .kind = SPAN_FREE};
+        visitor->span(visitor->arg, &spare);
+    }
+}
+
 static bool is_zero(const char *p, const char *end)
 {
     while (p < end && *p == 0)

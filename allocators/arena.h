@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "heap_walk.h"
 #include "os_pages.h"
 
 enum {
@@ -64,6 +65,11 @@ void arena_rewind(struct arena *, struct arena_mark);
 
 /* Free all blocks: rewind to the empty arena. */
 void arena_reset(struct arena *);
+
+/* Show the chunks to a visitor.  An arena knows no single blocks, so the part
+ * of a chunk that is in use is shown as one live block, and the rest, of the
+ * chunks below the top the part that was lost, as a free one. */
+void arena_walk(const struct arena *, const struct heap_visitor *);
 
 /* Check the invariant that arena.c states.  Returns NULL, or what is wrong. */
 const char *arena_check(const struct arena *);

@@ -175,6 +175,20 @@ static int backend_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+static int backend_walk(struct heap *heap, const struct heap_visitor *visitor)
+{
+    const unsigned used = atomic_load(&heap->used);
+    const struct heap_span seats = {.start = heap,
+                                    .bytes = os_pages_round(sizeof *heap),
+                                    .kind = SPAN_METADATA};
+
+    visitor->span(visitor->arg, &seats);
+    for (unsigned i = 0; i < used && i < SEATS_MAX; i++)
+        if (heap->seat[i].arena)
+            arena_walk(heap->seat[i].arena, visitor);
+    return 0;
+}
+
 const struct allocator arena_allocator = {
     .name = "arena",
     .summary = "bump allocation, an arena a thread: freed memory comes back "
@@ -189,4 +203,5 @@ const struct allocator arena_allocator = {
     .enter = backend_enter,
     .leave = backend_leave,
     .inspect = backend_inspect,
+    .walk = backend_walk,
 };

@@ -53,6 +53,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "heap_walk.h"
 #include "os_pages.h"
 
 enum {
@@ -539,6 +540,91 @@ void hy_pool_lock(struct hy_pool *pool)
 void hy_pool_unlock(struct hy_pool *pool)
 {
     pthread_mutex_unlock(&pool->lock);
+}
+
+/* ---- the structure, shown ---- */
+
+static void note_rounds(struct hy_pool *pool,
+                        const struct hy_pool_magazine *magazine,
+                        enum block_state state, unsigned char *states)
+{
+    for (uint32_t i = 0; i < magazine->rounds; i++) {
+        const char *const object = magazine->round[i];
+        const struct hy_pool_slab *const slab = hy_pool_slab_of(object);
+        const size_t at = (size_t)(object - (const char *)slab) - pool->first;
+        states[slab->first_slot + at / pool->stride] = (unsigned char)state;
+    }
+}
+
+/* states[]: of each slot; live where no magazine says otherwise. */
+static void note_states(struct hy_pool *pool, unsigned char *states)
+{
+    for (struct hy_pool_slab *s = pool->slabs; s; s = s->next)
+        for (uint32_t i = 0; i < s->capacity; i++)
+            states[s->first_slot + i] =
+                i < s->constructed ? BLOCK_LIVE : BLOCK_FREE;
+    for (uint32_t i = 1; i <= atomic_load(&pool->made); i++)
+        note_rounds(pool, magazine_at(pool, i), BLOCK_FREE, states);
+    for (struct hy_pool_cache *c = pool->caches; c; c = c->next) {
+        note_rounds(pool, c->loaded, BLOCK_CACHED, states);
+        note_rounds(pool, c->previous, BLOCK_CACHED, states);
+    }
+}
+
+static void walk_slab(struct hy_pool *pool, struct hy_pool_slab *slab,
+                      const unsigned char *states,
+                      const struct heap_visitor *visitor)
+{
+    const struct heap_span span = {.start = slab,
+                                   .bytes = slab->committed,
+                                   .kind = SPAN_BLOCKS,
+                                   .block_bytes = pool->config.size};
+
+    visitor->span(visitor->arg, &span);
+    for (uint32_t i = 0; i < slab->capacity; i++) {
+        const struct heap_block block = {object_at(pool, slab, i),
+                                         pool->config.size,
+                                         states[slab->first_slot + i]};
+        const size_t at = (size_t)((const char *)block.start - (char *)slab);
+        if (at + pool->stride > slab->committed)
+            return;
+        visitor->block(visitor->arg, &block);
+    }
+}
+
+static void walk_metadata(struct hy_pool *pool,
+                          const struct heap_visitor *visitor)
+{
+    const struct heap_span self = {.start = pool,
+                                   .bytes = os_pages_round(sizeof *pool),
+                                   .kind = SPAN_METADATA};
+
+    visitor->span(visitor->arg, &self);
+    for (unsigned k = 0; k < CHUNKS && pool->chunk[k]; k++) {
+        const bool is_last = k + 1 == CHUNKS || !pool->chunk[k + 1];
+        const struct heap_span chunk = {
+            .start = pool->chunk[k],
+            .bytes = is_last ? pool->chunk_committed
+                             : os_pages_round(chunk_bytes(k)),
+            .kind = SPAN_METADATA};
+        visitor->span(visitor->arg, &chunk);
+    }
+}
+
+int hy_pool_walk(struct hy_pool *pool, const struct heap_visitor *visitor)
+{
+    pthread_mutex_lock(&pool->lock);
+    const size_t bytes = pool->slots + 1;
+    unsigned char *const states = os_pages_map(NULL, bytes);
+    if (states) {
+        note_states(pool, states);
+        walk_metadata(pool, visitor);
+        for (struct hy_pool_slab *s = pool->slabs; s; s = s->next)
+            walk_slab(pool, s, states, visitor);
+    }
+    (void)os_pages_unmap(NULL, states, bytes);
+    pthread_mutex_unlock(&pool->lock);
+    return states ? 0 : ENOMEM;
 }
 
 /* ---- the invariant ---- */

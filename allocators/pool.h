@@ -31,7 +31,8 @@ enum {
     HY_POOL_SLAB_BYTES = 256 << 10 /* of a slab, and its alignment */
 };
 
-struct hy_pool; /* pool.c */
+struct hy_pool;      /* pool.c */
+struct heap_visitor; /* heap_walk.h */
 
 struct hy_pool_config {
     size_t size;  /* bytes of an object; more than 0 */
@@ -114,6 +115,11 @@ void hy_pool_unlock(struct hy_pool *);
 
 /* While threads are inside, figures are estimates. */
 void hy_pool_measure(struct hy_pool *, struct hy_pool_metrics *);
+
+/* Show the pool's memory to a visitor: a slab is a span of equal blocks,
+ * which are cached while in a thread's cache and free while in the depot.  No
+ * thread is inside.  Returns 0 or ENOMEM.  O(objects). */
+int hy_pool_walk(struct hy_pool *, const struct heap_visitor *);
 
 /* Does the invariant at the top of pool.c hold?  No thread is inside.
  *

@@ -31,6 +31,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "allocator.h"
+#include "heap_walk.h"
 #include "os_pages.h"
 #include "pool.h"
 
@@ -449,6 +450,48 @@ static int backend_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+/* The page of a far block's header, or the whole of another. */
+static void walk_own(struct own *own, const struct heap_visitor *visitor)
+{
+    char *const end = (char *)own->start + own->reserved;
+    const struct heap_span span = {.start = end - own->committed,
+                                   .bytes = own->committed,
+                                   .kind = SPAN_BLOCKS,
+                                   .block_bytes = own->usable};
+    const struct heap_block block = {end - own->usable, own->usable,
+                                     BLOCK_LIVE};
+
+    visitor->span(visitor->arg, &span);
+    visitor->block(visitor->arg, &block);
+}
+
+static int backend_walk(struct heap *heap, const struct heap_visitor *visitor)
+{
+    const unsigned used = atomic_load(&heap->used);
+    const struct heap_span seats = {.start = heap,
+                                    .bytes = os_pages_round(sizeof *heap),
+                                    .kind = SPAN_METADATA};
+    int err = 0;
+
+    visitor->span(visitor->arg, &seats);
+    for (unsigned i = 0; i < used && i < SEATS_MAX; i++) {
+        const struct heap_span caches = {
+            .start = heap->seat[i].caches,
+            .bytes = os_pages_round(sizeof(struct caches)),
+            .kind = SPAN_METADATA};
+        if (caches.start)
+            visitor->span(visitor->arg, &caches);
+    }
+    for (struct own *own = heap->own; own; own = own->next)
+        walk_own(own, visitor);
+    for (unsigned c = 0; !err && c < CLASSES; c++) {
+        struct hy_pool *const pool = atomic_load(&heap->pool[c]);
+        if (pool)
+            err = hy_pool_walk(pool, visitor);
+    }
+    return err;
+}
+
 const struct allocator pool_allocator = {
     .name = "pool",
     .summary = "object pools by size class: magazines a thread over a "
@@ -465,4 +508,5 @@ const struct allocator pool_allocator = {
     .leave = backend_leave,
     .fork = backend_fork,
     .inspect = backend_inspect,
+    .walk = backend_walk,
 };

@@ -7,7 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "allocator.h"
 #include "arena.h"
+#include "walk_check.h"
+
+extern const struct allocator arena_allocator;
+static const struct allocator *const backend = &arena_allocator;
 
 static struct os_account account;
 
@@ -266,4 +271,31 @@ Test(arena, random_marks_keep_the_invariant)
         }
         close_arena(arena);
     }
+}
+
+/* ---- the backend ---- */
+
+/* What is in use of the chunks: all that was handed out, rounded up. */
+Test(arena, a_walk_shows_what_is_in_use)
+{
+    struct heap *heap = NULL;
+    struct walk_totals totals;
+    cr_assert_eq(backend->open(&(struct heap_config){.threads = 1}, &heap), 0);
+    const char *fault = walk_check(backend, heap, &totals);
+    cr_assert_null(fault, "%s", fault);
+    size_t bytes = 0;
+    for (size_t i = 1; i < 4000; i++) {
+        const size_t size = i % 1000 == 0 ? 3 << 20 : i;
+        cr_assert_not_null(backend->alloc(heap, size, i % 7 ? 0 : 4096));
+        bytes += size;
+        if (i % 500 == 0) {
+            fault = walk_check(backend, heap, &totals);
+            cr_assert_null(fault, "%s", fault);
+        }
+    }
+    fault = walk_check(backend, heap, &totals);
+    cr_assert_null(fault, "%s", fault);
+    cr_assert_geq(totals.live_bytes, bytes);
+    cr_assert_leq(totals.live_bytes, totals.span_bytes);
+    backend->close(heap);
 }

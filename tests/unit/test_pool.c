@@ -14,6 +14,7 @@
 #include "allocator.h"
 #include "pool.h"
 #include "random.h"
+#include "walk_check.h"
 
 extern const struct allocator pool_allocator;
 static const struct allocator *const backend = &pool_allocator;
@@ -359,6 +360,38 @@ static void check_heap(struct heap *heap, size_t bytes, size_t blocks)
     cr_assert_geq(report.mapped_bytes, bytes);
 }
 
+static struct walk_totals check_walk(struct heap *heap)
+{
+    struct walk_totals totals;
+    const char *fault = walk_check(backend, heap, &totals);
+    cr_assert_null(fault, "%s", fault);
+    return totals;
+}
+
+/* A freed block is cached until its magazine is in the depot. */
+Test(pool, a_walk_tells_live_cached_and_free_blocks)
+{
+    enum { MANY = 1000 };
+    struct heap *heap = open_heap();
+    void *p[MANY];
+    for (unsigned i = 0; i < MANY; i++)
+        p[i] = backend->alloc(heap, 200, 0);
+    void *far = backend->alloc(heap, 100000, 1 << 20);
+    struct walk_totals full = check_walk(heap);
+    cr_assert_eq(full.live_blocks, MANY + 1);
+    for (unsigned i = 0; i < MANY; i++)
+        backend->dealloc(heap, p[i], 200);
+    struct walk_totals empty = check_walk(heap);
+    cr_assert_eq(empty.live_blocks, 1);
+    cr_assert_gt(empty.cached_blocks, full.cached_blocks);
+    cr_assert_gt(empty.free_blocks, full.free_blocks);
+    backend->leave(heap);
+    cr_assert_eq(check_walk(heap).cached_blocks, 0);
+    backend->dealloc(heap, far, 100000);
+    cr_assert_eq(check_walk(heap).live_blocks, 0);
+    backend->close(heap);
+}
+
 Test(pool, a_class_wastes_at_most_a_quarter)
 {
     struct heap *heap = open_heap();
@@ -448,7 +481,7 @@ Test(pool, the_backend_follows_the_model)
             }
             bytes += b->p ? b->usable : 0;
             if (step % 1000 == 0)
-                check_heap(heap, bytes, live);
+                check_heap(heap, bytes, live), check_walk(heap);
             if (step % 7000 == 6999)
                 backend->leave(heap);
         }
