@@ -14,7 +14,7 @@ need "${CC:-cc}"
 check()
 {
     (cd "$work" && spin -a "$@" "$HEAPYARD_SOURCE/tests/model/depot.pml" &&
-        "${CC:-cc}" -w -O2 -DSAFETY -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c) \
+        "${CC:-cc}" -w -O1 -DSAFETY -DCOLLAPSE -DMEMLIM=1000 -o pan pan.c) \
         >"$work/built" 2>&1 || fail "$(tail -n 5 "$work/built")"
     (cd "$work" && timeout 60 ./pan -m100000) >"$work/said" 2>&1 ||
         fail "the model checker: exit $?: $(tail -n 5 "$work/said")"
@@ -23,8 +23,8 @@ check()
     grep -q 'errors: 0' "$work/said"
 }
 
-for size in '-DTHREADS=3 -DROUNDS=1' '-DTHREADS=2 -DROUNDS=2'; do
-    # shellcheck disable=SC2086 # two options
+for size in '-DTHREADS=3 -DROUNDS=1 -DMAGAZINES=2' '-DTHREADS=2 -DROUNDS=2'; do
+    # shellcheck disable=SC2086 # options
     check $size || fail "$size: $(grep -E 'pan:|assert' "$work/said")"
     states=$(awk '/states, stored/ { print $1 }' "$work/said")
     [ "$states" -gt 100000 ] || fail "$size: only $states states"
