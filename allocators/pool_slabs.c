@@ -66,7 +66,8 @@ static uint32_t number_of(struct hy_pool *pool, struct hy_pool_slab *slab,
 {
     const size_t at = (size_t)((const char *)object - (const char *)slab);
 
-    return (uint32_t)((at - pool->first) / pool->stride);
+    /* 32 bits are enough, and quicker to divide. */
+    return (uint32_t)(at - pool->first) / (uint32_t)pool->stride;
 }
 
 static uint64_t *bits_of(struct hy_pool_slab *slab)
@@ -185,30 +186,43 @@ void pool_close_slabs(struct hy_pool *pool)
 
 /* ---- objects ---- */
 
-/* One new object, constructed.  NULL, and *err says why. */
-static void *cut(struct hy_pool *pool, struct hy_pool_slab *slab, int *err)
+/* Have memory for the slab's first `end` bytes. */
+static int commit_slab(struct hy_pool *pool, struct hy_pool_slab *slab,
+                       size_t end)
 {
-    char *const object = pool_object(pool, slab, slab->constructed);
-    const size_t end = (size_t)(object - (char *)slab) + pool->stride;
+    if (end <= slab->committed)
+        return 0;
+    const size_t step = (size_t)slab->committed + COMMIT_BYTES;
+    const size_t want =
+        pool_least(HY_POOL_SLAB_BYTES, os_pages_round(end > step ? end : step));
+    if (os_pages_commit(&pool->account, (char *)slab + slab->committed,
+                        want - slab->committed))
+        return ENOMEM;
+    slab->committed = (uint32_t)want;
+    return 0;
+}
 
-    *err = ENOMEM;
-    if (end > slab->committed) {
-        const size_t step = (size_t)slab->committed + COMMIT_BYTES;
-        const size_t want = pool_least(HY_POOL_SLAB_BYTES,
-                                       os_pages_round(end > step ? end : step));
-        if (os_pages_commit(&pool->account, (char *)slab + slab->committed,
-                            want - slab->committed))
-            return NULL;
-        slab->committed = (uint32_t)want;
+/* Up to n new objects of a slab that has room, constructed; an end of the
+ * memory or a refusal ends it, and *err says which. */
+static uint32_t cut(struct hy_pool *pool, struct hy_pool_slab *slab,
+                    void *out[], uint32_t n, int *err)
+{
+    char *object = pool_object(pool, slab, slab->constructed);
+    uint32_t made = 0;
+
+    n = (uint32_t)pool_least(n, slab->capacity - slab->constructed);
+    for (; made < n; made++, object += pool->stride) {
+        const size_t end = (size_t)(object - (char *)slab) + pool->stride;
+        *err = commit_slab(pool, slab, end);
+        if (!*err && pool->config.construct)
+            *err = pool->config.construct(object, pool->config.arg);
+        if (*err)
+            break;
+        out[made] = object;
     }
-    *err = pool->config.construct
-               ? pool->config.construct(object, pool->config.arg)
-               : 0;
-    if (*err)
-        return NULL;
-    slab->constructed++;
-    pool->objects++;
-    return object;
+    slab->constructed += made;
+    pool->objects += made;
+    return made;
 }
 
 /* Up to n idle objects of a slab that has some, the lowest first. */
@@ -221,14 +235,12 @@ static uint32_t take_idle(struct hy_pool *pool, struct hy_pool_slab *slab,
     if (n > slab->idle)
         n = slab->idle;
     while (taken < n) {
-        const uint32_t word = slab->first_word;
-        if (bits[word] == 0) {
+        uint64_t *const word = &bits[slab->first_word];
+        char *const base = pool_object(pool, slab, slab->first_word * 64);
+        for (; *word && taken < n; *word &= *word - 1)
+            out[taken++] = base + (size_t)__builtin_ctzll(*word) * pool->stride;
+        if (*word == 0)
             slab->first_word++;
-            continue;
-        }
-        const uint32_t bit = (uint32_t)__builtin_ctzll(bits[word]);
-        bits[word] &= bits[word] - 1;
-        out[taken++] = pool_object(pool, slab, word * 64 + bit);
     }
     slab->idle -= taken;
     pool->idle -= taken;
@@ -256,10 +268,8 @@ uint32_t pool_take_objects(struct hy_pool *pool, void *out[], uint32_t n,
             *err = ENOMEM;
             break;
         }
-        if (slab->idle)
-            taken += take_idle(pool, slab, out + taken, n - taken);
-        else if ((out[taken] = cut(pool, slab, err)))
-            taken++;
+        taken += slab->idle ? take_idle(pool, slab, out + taken, n - taken)
+                            : cut(pool, slab, out + taken, n - taken, err);
         move_slab(pool, slab);
     }
     return taken;
