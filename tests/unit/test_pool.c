@@ -269,6 +269,40 @@ Test(pool, contention_doubles_the_magazines_up_to_the_maximum)
     hy_pool_close(pool);
 }
 
+/* Contended for, but there is no memory for larger ones: all goes on as it
+ * was, and the next time it may be had. */
+static void grow_short(void *arg, int fd)
+{
+    struct hy_pool *pool = open_with((struct hy_pool_config){
+        .size = 48, .magazine = 400, .magazine_max = 800});
+    struct rlimit old, none;
+    struct hy_pool_metrics m;
+    (void)arg;
+    contend(pool);
+    getrlimit(RLIMIT_AS, &old);
+    none = old;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_AS, &none);
+    hy_pool_reap(pool);
+    hy_pool_measure(pool, &m);
+    setrlimit(RLIMIT_AS, &old);
+    const char *fault = hy_pool_check(pool);
+    dprintf(fd, "%u %s, ", m.magazine, fault ? fault : "holds");
+    contend(pool);
+    hy_pool_reap(pool);
+    hy_pool_measure(pool, &m);
+    fault = hy_pool_check(pool);
+    dprintf(fd, "%u %s", m.magazine, fault ? fault : "holds");
+}
+
+Test(pool, without_memory_magazines_do_not_grow)
+{
+    char said[200];
+    cr_assert_eq(run_forked(grow_short, NULL, said, sizeof said), 0, "%s",
+                 said);
+    cr_assert_str_eq(said, "400 holds, 800 holds");
+}
+
 /* ---- what goes back ---- */
 
 enum { SPIKE = 50000 };
