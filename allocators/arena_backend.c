@@ -9,6 +9,7 @@
  * Freed memory is reused only if it is the youngest block of the freeing
  * thread; everything else comes back at close.  So the footprint is about the
  * sum of all that was ever allocated: the price of the fastest allocation.
+ * (So there is nothing for a knob of arena.h's retention to do here.)
  *
  * Invariant: an arena is used by the owner of its seat only.
  *
@@ -16,10 +17,28 @@
  */
 #include "allocator.h"
 #include "arena.h"
+#include "heap_walk.h"
 #include "os_pages.h"
 
 #include <errno.h>
 #include <stdatomic.h>
+
+static const char *const modes[] = {"chunks", "reserved", NULL};
+
+enum { MODE_CHUNKS, MODE_RESERVED };
+enum { KNOB_MODE, KNOB_MIN, KNOB_MAX, KNOB_RESERVE };
+
+static const struct knob arena_knobs[] = {
+    {"mode", "1", MODE_CHUNKS, MODE_CHUNKS, MODE_RESERVED,
+     "how a thread's arena grows", modes},
+    {"chunk_min", "bytes", HY_ARENA_CHUNK_MIN, 4096, 1 << 30,
+     "of the first chunk, or committed at first", NULL},
+    {"chunk_max", "bytes", HY_ARENA_CHUNK_MAX, 4096, 1 << 30,
+     "that chunks, or the steps of committing, double to", NULL},
+    {"reserve", "bytes", (double)((size_t)16 << 30), 1 << 20,
+     (double)((size_t)1 << 40), "of a thread's range, with mode=reserved",
+     NULL},
+    {.name = NULL}};
 
 enum {
     SEATS_MAX = 4096, /* threads at once */
@@ -28,12 +47,13 @@ enum {
 
 struct seat {
     _Alignas(CACHE_LINE) _Atomic uintptr_t owner; /* 0: free */
-    struct arena *arena;                          /* NULL until first owned */
+    struct hy_arena *arena;                       /* NULL until first owned */
 };
 
 struct heap {
     struct os_account account;
-    _Atomic unsigned used; /* seats from there on were never owned */
+    struct hy_arena_config config; /* of all arenas */
+    _Atomic unsigned used;         /* seats from there on were never owned */
     struct seat seat[SEATS_MAX];
 };
 
@@ -90,17 +110,17 @@ static struct seat *claim_seat(struct heap *heap)
 }
 
 /* The caller's arena, or NULL: no memory, or too many threads. */
-static struct arena *claim_arena(struct heap *heap)
+static struct hy_arena *claim_arena(struct heap *heap)
 {
     struct seat *const seat = claim_seat(heap);
     if (!seat)
         return NULL;
-    if (!seat->arena && arena_open(&heap->account, &seat->arena))
+    if (!seat->arena && hy_arena_open(&heap->config, &seat->arena))
         return NULL;
     return seat->arena;
 }
 
-static inline struct arena *my_arena(struct heap *heap)
+static inline struct hy_arena *my_arena(struct heap *heap)
 {
     struct seat *const seat = find_seat(heap);
     return seat && seat->arena ? seat->arena : claim_arena(heap);
@@ -108,11 +128,23 @@ static inline struct arena *my_arena(struct heap *heap)
 
 static int backend_open(const struct heap_config *config, struct heap **out)
 {
-    if (config->threads > SEATS_MAX)
+    const bool is_reserved =
+        heap_knob(config, arena_knobs, KNOB_MODE) == MODE_RESERVED;
+    const size_t reserve = (size_t)heap_knob(config, arena_knobs, KNOB_RESERVE);
+    const size_t min = (size_t)heap_knob(config, arena_knobs, KNOB_MIN);
+    const size_t max = (size_t)heap_knob(config, arena_knobs, KNOB_MAX);
+
+    if (config->threads > SEATS_MAX || min > max)
         return EINVAL;
     struct heap *heap = os_pages_map(NULL, sizeof *heap);
     if (!heap)
         return errno;
+    heap->config = (struct hy_arena_config){
+        .chunk_min = min,
+        .chunk_max = max,
+        .reserve = is_reserved ? reserve : 0,
+        .account = &heap->account,
+    };
     *out = heap;
     return 0;
 }
@@ -121,7 +153,7 @@ static void backend_close(struct heap *heap)
 {
     const unsigned used = atomic_load(&heap->used);
     for (unsigned i = 0; i < used && i < SEATS_MAX; i++)
-        arena_close(heap->seat[i].arena);
+        hy_arena_close(heap->seat[i].arena);
     (void)os_pages_unmap(NULL, heap, sizeof *heap);
 }
 
@@ -139,28 +171,28 @@ static void backend_leave(struct heap *heap)
 
 static void *backend_alloc(struct heap *heap, size_t size, size_t align)
 {
-    struct arena *const arena = my_arena(heap);
-    return arena ? arena_alloc(arena, size, align) : NULL;
+    struct hy_arena *const arena = my_arena(heap);
+    return arena ? hy_arena_alloc(arena, size, align < 16 ? 16 : align) : NULL;
 }
 
 static void *backend_zalloc(struct heap *heap, size_t size)
 {
-    struct arena *const arena = my_arena(heap);
-    return arena ? arena_zalloc(arena, size) : NULL;
+    struct hy_arena *const arena = my_arena(heap);
+    return arena ? hy_arena_zalloc(arena, size, 0) : NULL;
 }
 
 static void backend_dealloc(struct heap *heap, void *p, size_t size)
 {
     struct seat *const seat = find_seat(heap);
     if (seat && seat->arena)
-        arena_free(seat->arena, p, size);
+        hy_arena_free(seat->arena, p, size, 0);
 }
 
 static void *backend_resize(struct heap *heap, void *p, size_t old_size,
                             size_t new_size)
 {
-    struct arena *const arena = my_arena(heap);
-    return arena ? arena_resize(arena, p, old_size, new_size) : NULL;
+    struct hy_arena *const arena = my_arena(heap);
+    return arena ? hy_arena_resize(arena, p, old_size, new_size, 0) : NULL;
 }
 
 /* What is live an arena does not know: it keeps no count of single blocks. */
@@ -175,11 +207,26 @@ static int backend_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+static int backend_walk(struct heap *heap, const struct heap_visitor *visitor)
+{
+    const unsigned used = atomic_load(&heap->used);
+    const struct heap_span seats = {.start = heap,
+                                    .bytes = os_pages_round(sizeof *heap),
+                                    .kind = SPAN_METADATA};
+
+    visitor->span(visitor->arg, &seats);
+    for (unsigned i = 0; i < used && i < SEATS_MAX; i++)
+        if (heap->seat[i].arena)
+            hy_arena_walk(heap->seat[i].arena, visitor);
+    return 0;
+}
+
 const struct allocator arena_allocator = {
     .name = "arena",
     .summary = "bump allocation, an arena a thread: freed memory comes back "
                "only at close",
     .traits = TRAIT_SHARED | TRAIT_FOREIGN,
+    .knobs = arena_knobs,
     .open = backend_open,
     .close = backend_close,
     .alloc = backend_alloc,
@@ -189,4 +236,5 @@ const struct allocator arena_allocator = {
     .enter = backend_enter,
     .leave = backend_leave,
     .inspect = backend_inspect,
+    .walk = backend_walk,
 };

@@ -17,9 +17,17 @@
  * class, up to a page, so an aligned block is one of a class that has it.
  *
  * Who leaves gives the magazines of its caches back to the depots; its seat,
- * with the (now unattached) caches, waits for the next thread.
+ * with the (now unattached) caches, waits for the next thread.  Who frees
+ * without a seat (a thread that never allocated, or one that runs its last
+ * destructors) does not take one: the block goes into the depot.
  *
- * Not given back before close: slabs.  Not detected: double frees.
+ * At most once a period, a thread that is at any depot reaps all pools and
+ * empties those of its own caches that it did not use since: so memory goes
+ * back to the system two to four periods after it was freed, if somebody still
+ * allocates.
+ *
+ * Not detected, unless the knob debug is on: double frees, and pointers that
+ * are no blocks of ours.
  *
  * Invariant: a cache is used by the owner of its seat only; a block's pool is
  *            the one of its slab; live blocks are the objects that are in no
@@ -30,7 +38,9 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* CLOCK_MONOTONIC_COARSE */
 #include "allocator.h"
+#include "heap_walk.h"
 #include "os_pages.h"
 #include "pool.h"
 
@@ -38,7 +48,26 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *const off_on[] = {"off", "on", NULL};
+
+enum { KNOB_MAGAZINE, KNOB_MAX, KNOB_PERIOD, KNOB_TRIM, KNOB_DEBUG };
+
+static const struct knob pool_knobs[] = {
+    {"magazine", "objects", 0, 0, HY_POOL_ROUNDS_MAX,
+     "in a magazine at first; 0: 64, or 64 KiB of them if that is less", NULL},
+    {"magazine_max", "objects", 0, 0, HY_POOL_ROUNDS_MAX,
+     "that contention for the depot may make of it; 0: 4 times", NULL},
+    {"period", "ms", HY_POOL_PERIOD_MS, 0, 3600000,
+     "after which what lay unused in the depot is reaped; 0: never", NULL},
+    {"trim", "1", 1, 0, 1, "give idle slabs back to the system", off_on},
+    {"debug", "1", 0, 0, 1, "check every free, and abort at a bad one: slow",
+     off_on},
+    {.name = NULL}};
 
 enum {
     SEATS_MAX = 4096, /* threads at once */
@@ -55,7 +84,8 @@ struct caches {
 
 struct seat {
     _Alignas(CACHE_LINE) _Atomic uintptr_t owner; /* 0: free */
-    struct caches *caches;                        /* NULL until first owned */
+    struct caches *caches; /* NULL until first owned, and with debug */
+    uint64_t looked_ms;    /* when unused caches were last emptied */
 };
 
 /* The header of an own mapping; begins like that of a slab. */
@@ -73,9 +103,12 @@ _Static_assert(sizeof(struct own) == sizeof(struct hy_pool_slab), "one layout");
 _Static_assert(offsetof(struct hy_pool_slab, pool) == 0, "one layout");
 
 struct heap {
-    struct os_account account; /* of caches and own mappings */
-    _Atomic unsigned used;     /* seats from there on were never owned */
-    pthread_mutex_t lock;      /* of what follows, up to the seats */
+    struct os_account account;    /* of caches and own mappings */
+    struct hy_pool_config config; /* of all pools, but for the sizes */
+    uint64_t period_ms;           /* 0: never */
+    _Atomic uint64_t reaped_ms;
+    _Atomic unsigned used; /* seats from there on were never owned */
+    pthread_mutex_t lock;  /* of what follows, up to the seats */
     _Atomic(struct hy_pool *) pool[CLASSES]; /* written under it */
     struct own *own;
     size_t own_bytes, own_blocks;
@@ -171,13 +204,13 @@ static struct seat *claim_seat(struct heap *heap)
     }
 }
 
-/* The caller's caches, or NULL: no memory, or too many threads. */
+/* The caller's caches, or NULL: no memory, too many threads, or debug. */
 static struct caches *claim_caches(struct heap *heap)
 {
     struct seat *seat = find_seat(heap);
     if (!seat)
         seat = claim_seat(heap);
-    if (!seat)
+    if (!seat || heap->config.debug)
         return NULL;
     if (!seat->caches)
         seat->caches = os_pages_map(&heap->account, sizeof *seat->caches);
@@ -189,8 +222,10 @@ static struct hy_pool *claim_pool(struct heap *heap, unsigned c)
     struct hy_pool *pool = atomic_load(&heap->pool[c]);
     if (pool)
         return pool;
-    const struct hy_pool_config config = {
-        .size = class_bytes(c), .align = class_align(c), .tag = c};
+    struct hy_pool_config config = heap->config;
+    config.size = class_bytes(c);
+    config.align = class_align(c);
+    config.tag = c;
     pthread_mutex_lock(&heap->lock);
     pool = atomic_load(&heap->pool[c]);
     if (!pool && hy_pool_open(&config, &pool) == 0)
@@ -211,16 +246,54 @@ static struct hy_pool_cache *claim_cache(struct heap *heap, unsigned c)
     return pool && hy_pool_attach(pool, cache) == 0 ? cache : NULL;
 }
 
-/* The caller's cache of a class; NULL as claim_caches. */
-static inline struct hy_pool_cache *my_cache(struct heap *heap, unsigned c)
+/* The caller's cache of a class, or NULL: not attached yet. */
+static inline struct hy_pool_cache *find_cache(struct heap *heap, unsigned c)
 {
     struct seat *const seat = find_seat(heap);
-    if (__builtin_expect(seat && seat->caches, 1)) {
-        struct hy_pool_cache *const cache = &seat->caches->cache[c];
-        if (__builtin_expect(cache->loaded != NULL, 1))
-            return cache;
+    if (__builtin_expect(!seat || !seat->caches, 0))
+        return NULL;
+    struct hy_pool_cache *const cache = &seat->caches->cache[c];
+    return cache->loaded ? cache : NULL;
+}
+
+/* ---- reaping, by the clock ---- */
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void flush_unused(struct caches *caches)
+{
+    for (unsigned c = 0; c < CLASSES; c++)
+        if (caches->cache[c].loaded)
+            hy_pool_flush_unused(&caches->cache[c]);
+}
+
+/* The calling thread was at a depot. */
+static void after_visit(void *arg)
+{
+    struct heap *const heap = arg;
+    struct seat *const seat = find_seat(heap);
+    const uint64_t now = now_ms();
+
+    if (seat && seat->caches && now - seat->looked_ms >= heap->period_ms) {
+        seat->looked_ms = now;
+        flush_unused(seat->caches);
     }
-    return claim_cache(heap, c);
+    uint64_t last =
+        atomic_load_explicit(&heap->reaped_ms, memory_order_relaxed);
+    if (now - last < heap->period_ms ||
+        !atomic_compare_exchange_strong(&heap->reaped_ms, &last, now))
+        return;
+    for (unsigned c = 0; c < CLASSES; c++) {
+        struct hy_pool *const pool = atomic_load(&heap->pool[c]);
+        if (pool)
+            hy_pool_reap(pool);
+    }
 }
 
 /* ---- own mappings ---- */
@@ -293,6 +366,23 @@ static void own_free(struct heap *heap, struct own *own)
 
 /* ---- the hooks ---- */
 
+static void configure(struct heap *heap, const struct heap_config *config)
+{
+    const double period = heap_knob(config, pool_knobs, KNOB_PERIOD);
+
+    heap->period_ms = (uint64_t)period;
+    heap->reaped_ms = now_ms();
+    heap->config = (struct hy_pool_config){
+        .magazine = (uint32_t)heap_knob(config, pool_knobs, KNOB_MAGAZINE),
+        .magazine_max = (uint32_t)heap_knob(config, pool_knobs, KNOB_MAX),
+        .period_ms = HY_POOL_NEVER,
+        .keep_slabs = heap_knob(config, pool_knobs, KNOB_TRIM) == 0,
+        .debug = heap_knob(config, pool_knobs, KNOB_DEBUG) != 0,
+        .visit = heap->period_ms ? after_visit : NULL,
+        .arg = heap,
+    };
+}
+
 static int backend_open(const struct heap_config *config, struct heap **out)
 {
     if (config->threads > SEATS_MAX)
@@ -305,6 +395,7 @@ static int backend_open(const struct heap_config *config, struct heap **out)
         (void)os_pages_unmap(NULL, heap, sizeof *heap);
         return err;
     }
+    configure(heap, config);
     *out = heap;
     return 0;
 }
@@ -324,7 +415,7 @@ static void backend_close(struct heap *heap)
 
 static int backend_enter(struct heap *heap)
 {
-    return claim_caches(heap) ? 0 : ENOMEM;
+    return claim_caches(heap) || heap->config.debug ? 0 : ENOMEM;
 }
 
 static void backend_leave(struct heap *heap)
@@ -338,10 +429,22 @@ static void backend_leave(struct heap *heap)
     atomic_store(&seat->owner, 0);
 }
 
+/* Without a cache, blocks come right out of the depot. */
+__attribute__((noinline)) static void *class_alloc_slow(struct heap *heap,
+                                                        unsigned c)
+{
+    struct hy_pool_cache *const cache = claim_cache(heap, c);
+    if (cache)
+        return hy_pool_get(cache);
+    struct hy_pool *const pool = claim_pool(heap, c);
+    return pool ? hy_pool_get_shared(pool) : fail();
+}
+
 static inline void *class_alloc(struct heap *heap, unsigned c)
 {
-    struct hy_pool_cache *const cache = my_cache(heap, c);
-    return cache ? hy_pool_get(cache) : fail();
+    struct hy_pool_cache *const cache = find_cache(heap, c);
+    return __builtin_expect(cache != NULL, 1) ? hy_pool_get(cache)
+                                              : class_alloc_slow(heap, c);
 }
 
 static void *backend_alloc(struct heap *heap, size_t size, size_t align)
@@ -360,21 +463,78 @@ static void *backend_zalloc(struct heap *heap, size_t size)
     return p ? memset(p, 0, size) : NULL;
 }
 
-static void backend_dealloc(struct heap *heap, void *p, size_t size)
+/* The own mapping of block p, or NULL.  O(own mappings). */
+static struct own *find_own(struct heap *heap, const void *p)
 {
-    (void)size;
-    if (!p)
+    pthread_mutex_lock(&heap->lock);
+    struct own *own = heap->own;
+    while (own && (const char *)own->start + own->reserved - own->usable != p)
+        own = own->next;
+    pthread_mutex_unlock(&heap->lock);
+    return own;
+}
+
+/* What is no start of an own block, nor within a slab, is nothing of ours; the
+ * pool knows the rest.  Looks at nothing that p points to. */
+static void dealloc_checked(struct heap *heap, void *p)
+{
+    static const char what[] = "free: not a block of this heap, or a large "
+                               "one that was freed before\n";
+    struct own *const own = find_own(heap, p);
+    if (own) {
+        own_free(heap, own);
         return;
+    }
+    for (unsigned c = 0; c < CLASSES; c++) {
+        struct hy_pool *const pool = atomic_load(&heap->pool[c]);
+        if (pool && hy_pool_owns(pool, p)) {
+            hy_pool_put_shared(pool, p);
+            return;
+        }
+    }
+    if (write(STDERR_FILENO, what, sizeof what - 1) < 0)
+        abort(); /* and nobody listens */
+    abort();
+}
+
+/* A thread without a seat does not get one. */
+__attribute__((noinline)) static void dealloc_slow(struct heap *heap, void *p)
+{
+    if (heap->config.debug) {
+        dealloc_checked(heap, p);
+        return;
+    }
     struct hy_pool_slab *const slab = header_of(p);
-    if (__builtin_expect(!slab->pool, 0)) {
+    if (!slab->pool) {
         own_free(heap, (struct own *)(void *)slab);
         return;
     }
-    struct hy_pool_cache *const cache = my_cache(heap, slab->tag);
-    if (__builtin_expect(cache != NULL, 1))
+    struct hy_pool_cache *const cache =
+        find_seat(heap) ? claim_cache(heap, slab->tag) : NULL;
+    if (cache)
         hy_pool_put(cache, p);
     else
         hy_pool_put_shared(slab->pool, p);
+}
+
+/* Only who has caches, which nobody has with debug, looks at the header. */
+static void backend_dealloc(struct heap *heap, void *p, size_t size)
+{
+    struct seat *const seat = find_seat(heap);
+    (void)size;
+    if (!p)
+        return;
+    if (__builtin_expect(seat && seat->caches, 1)) {
+        struct hy_pool_slab *const slab = header_of(p);
+        if (__builtin_expect(slab->pool != NULL, 1)) {
+            struct hy_pool_cache *cache = &seat->caches->cache[slab->tag];
+            if (__builtin_expect(cache->loaded != NULL, 1)) {
+                hy_pool_put(cache, p);
+                return;
+            }
+        }
+    }
+    dealloc_slow(heap, p);
 }
 
 static size_t backend_usable(struct heap *heap, const void *p, size_t size)
@@ -449,11 +609,54 @@ static int backend_inspect(struct heap *heap, struct heap_report *report)
     return 0;
 }
 
+/* The page of a far block's header, or the whole of another. */
+static void walk_own(struct own *own, const struct heap_visitor *visitor)
+{
+    char *const end = (char *)own->start + own->reserved;
+    const struct heap_span span = {.start = end - own->committed,
+                                   .bytes = own->committed,
+                                   .kind = SPAN_BLOCKS,
+                                   .block_bytes = own->usable};
+    const struct heap_block block = {end - own->usable, own->usable,
+                                     BLOCK_LIVE};
+
+    visitor->span(visitor->arg, &span);
+    visitor->block(visitor->arg, &block);
+}
+
+static int backend_walk(struct heap *heap, const struct heap_visitor *visitor)
+{
+    const unsigned used = atomic_load(&heap->used);
+    const struct heap_span seats = {.start = heap,
+                                    .bytes = os_pages_round(sizeof *heap),
+                                    .kind = SPAN_METADATA};
+    int err = 0;
+
+    visitor->span(visitor->arg, &seats);
+    for (unsigned i = 0; i < used && i < SEATS_MAX; i++) {
+        const struct heap_span caches = {
+            .start = heap->seat[i].caches,
+            .bytes = os_pages_round(sizeof(struct caches)),
+            .kind = SPAN_METADATA};
+        if (caches.start)
+            visitor->span(visitor->arg, &caches);
+    }
+    for (struct own *own = heap->own; own; own = own->next)
+        walk_own(own, visitor);
+    for (unsigned c = 0; !err && c < CLASSES; c++) {
+        struct hy_pool *const pool = atomic_load(&heap->pool[c]);
+        if (pool)
+            err = hy_pool_walk(pool, visitor);
+    }
+    return err;
+}
+
 const struct allocator pool_allocator = {
     .name = "pool",
     .summary = "object pools by size class: magazines a thread over a "
                "lock-free depot",
     .traits = TRAIT_SHARED | TRAIT_FOREIGN,
+    .knobs = pool_knobs,
     .open = backend_open,
     .close = backend_close,
     .alloc = backend_alloc,
@@ -465,4 +668,5 @@ const struct allocator pool_allocator = {
     .leave = backend_leave,
     .fork = backend_fork,
     .inspect = backend_inspect,
+    .walk = backend_walk,
 };
