@@ -29,8 +29,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/pairs.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 "${CC:-cc}" -std=c17 -D_POSIX_C_SOURCE=200809L -O2 -I "$here/allocators" \
-    -o "$work/pairs" "$here/tests/bench/pairs.c" "$here/allocators/pool.c" \
-    "$here/allocators/os_pages.c" -lpthread -ldl
+    -o "$work/pairs" "$here/tests/bench/pairs.c" "$here"/allocators/pool.c \
+    "$here"/allocators/pool_[!b]*.c "$here/allocators/os_pages.c" -lpthread -ldl
 
 # --- the rows: name, who, file ---
 

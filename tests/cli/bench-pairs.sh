@@ -13,7 +13,8 @@ bench=$HEAPYARD_SOURCE/tests/bench
 
 "${CC:-cc}" -std=c17 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -Werror \
     -I "$HEAPYARD_SOURCE/allocators" -o "$work/pairs" "$bench/pairs.c" \
-    "$HEAPYARD_SOURCE/allocators/pool.c" \
+    "$HEAPYARD_SOURCE"/allocators/pool.c \
+    "$HEAPYARD_SOURCE"/allocators/pool_[!b]*.c \
     "$HEAPYARD_SOURCE/allocators/os_pages.c" -lpthread -ldl ||
     fail "pairs.c does not compile"
 
