@@ -34,7 +34,8 @@ static const struct knob arena_knobs[] = {
     {"chunk_min", "bytes", HY_ARENA_CHUNK_MIN, 4096, 1 << 30,
      "of the first chunk, or committed at first", NULL},
     {"chunk_max", "bytes", HY_ARENA_CHUNK_MAX, 4096, 1 << 30,
-     "that chunks, or the steps of committing, double to", NULL},
+     "that chunks, or steps of committing, double to; no less than chunk_min",
+     NULL},
     {"reserve", "bytes", (double)((size_t)16 << 30), 1 << 20,
      (double)((size_t)1 << 40), "of a thread's range, with mode=reserved",
      NULL},
@@ -134,14 +135,14 @@ static int backend_open(const struct heap_config *config, struct heap **out)
     const size_t min = (size_t)heap_knob(config, arena_knobs, KNOB_MIN);
     const size_t max = (size_t)heap_knob(config, arena_knobs, KNOB_MAX);
 
-    if (config->threads > SEATS_MAX || min > max)
+    if (config->threads > SEATS_MAX)
         return EINVAL;
     struct heap *heap = os_pages_map(NULL, sizeof *heap);
     if (!heap)
         return errno;
     heap->config = (struct hy_arena_config){
         .chunk_min = min,
-        .chunk_max = max,
+        .chunk_max = max > min ? max : min,
         .reserve = is_reserved ? reserve : 0,
         .account = &heap->account,
     };

@@ -637,6 +637,14 @@ static size_t taken_in(struct extent *e)
     return bytes;
 }
 
+bool buddy_trim(struct heap *heap)
+{
+    const size_t before = atomic_load(&heap->account.mapped);
+    if (heap->kind->trim)
+        heap->kind->trim(heap);
+    return atomic_load(&heap->account.mapped) < before;
+}
+
 const char *buddy_check(struct heap *heap)
 {
     size_t mapped = 0, taken = 0, quick = 0;

@@ -13,4 +13,8 @@ extern const struct allocator buddy_allocator;
  * other thread is inside.  O(regions); for tests. */
 const char *buddy_check(struct heap *heap);
 
+/* Give back every region that has no block, but for what caches hold.
+ * Whether there was any. */
+bool buddy_trim(struct heap *heap);
+
 #endif

@@ -43,6 +43,7 @@
 #include "heap_walk.h"
 #include "os_pages.h"
 #include "pool.h"
+#include "pool_backend.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -294,6 +295,18 @@ static void after_visit(void *arg)
         if (pool)
             hy_pool_reap(pool);
     }
+}
+
+bool pool_backend_trim(struct heap *heap)
+{
+    size_t bytes = 0;
+
+    for (unsigned c = 0; c < CLASSES; c++) {
+        struct hy_pool *const pool = atomic_load(&heap->pool[c]);
+        if (pool)
+            bytes += hy_pool_trim(pool);
+    }
+    return bytes > 0;
 }
 
 /* ---- own mappings ---- */

@@ -40,7 +40,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "fast_path.h"
 #include "misuse.h"
 #include "slab_heap.h"
 #include "slab_mesh.h"
@@ -651,20 +650,20 @@ static void slab_close(struct heap *heap)
 
 /* ---- for the preload library, whose process has no other heap ---- */
 
-void *fast_alloc(size_t size)
+void *slab_fast_alloc(size_t size)
 {
     return likely(size <= DIRECT_BYTES) ? pop_direct(mine.cache, size) : NULL;
 }
 
-bool fast_free(void *p)
+bool slab_fast_free(void *p)
 {
     return push_own(mine.cache, p);
 }
 
-bool heap_trim(struct heap *heap)
+bool slab_trim(struct heap *heap)
 {
     pthread_mutex_lock(&heap->lock);
-    const bool any = slab_trim(heap);
+    const bool any = slab_trim_locked(heap);
     pthread_mutex_unlock(&heap->lock);
     return any;
 }

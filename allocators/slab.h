@@ -13,4 +13,14 @@
  */
 const char *slab_check(struct heap *);
 
+/* For a process in which slab serves malloc, and which has no other heap: a
+ * block of up to 1 KiB, or NULL; and whether p was taken back.  Where they
+ * fail the contract's functions must be called. */
+void *slab_fast_alloc(size_t size);
+bool slab_fast_free(void *p);
+
+/* Give back all memory that is free, but for what caches hold.  Whether there
+ * was any. */
+bool slab_trim(struct heap *);
+
 #endif

@@ -225,7 +225,7 @@ struct page *slab_resize_run(struct heap *, struct page *, size_t bytes);
 void slab_decay(struct heap *);
 
 /* Give back all that is free.  Whether there was any. */
-bool slab_trim(struct heap *);
+bool slab_trim_locked(struct heap *);
 
 /* ---- slab_page.c: by the owner of the cache, unless it says otherwise ---- */
 

@@ -232,7 +232,7 @@ void slab_decay(struct heap *heap)
 }
 
 /* Twice, as if two periods had passed. */
-bool slab_trim(struct heap *heap)
+bool slab_trim_locked(struct heap *heap)
 {
     bool any = false;
 

@@ -33,7 +33,7 @@
 #include <unistd.h>
 
 #include "allocator.h"
-#include "fast_path.h"
+#include "front.h"
 #include "os_pages.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -198,7 +198,7 @@ __attribute__((noinline)) static void *malloc_slow(size_t size)
 
 EXPORT void *malloc(size_t size)
 {
-    void *const p = fast_alloc(size);
+    void *const p = front_alloc(size);
 
     return __builtin_expect(p != NULL, 1) ? p : malloc_slow(size);
 }
@@ -225,7 +225,7 @@ __attribute__((noinline)) static void free_slow(void *p)
 
 EXPORT void free(void *p)
 {
-    if (__builtin_expect(!fast_free(p), 0))
+    if (__builtin_expect(!front_free(p), 0))
         free_slow(p);
 }
 
@@ -353,7 +353,7 @@ EXPORT int malloc_trim(size_t pad)
     if (!heap)
         return 0;
     on_thread_end(heap); /* which may come again */
-    const bool is_less = heap_trim(heap);
+    const bool is_less = front_trim(heap);
     errno = saved;
     return is_less;
 }

@@ -14,13 +14,6 @@ family="malloc calloc realloc reallocarray free posix_memalign aligned_alloc
     memalign valloc pvalloc malloc_usable_size free_sized free_aligned_sized
     mallinfo2 malloc_trim"
 
-# What is known to be broken: BACKEND, tab, rule.
-known="buddy	starts in 64 MiB
-buddy	memory back within 1 s
-buddy	malloc_trim gives back at once
-pool	memory back within 1 s
-pool	malloc_trim gives back at once"
-
 # A sanitizer brings a malloc of its own.
 ! grep -q '^HEAPYARD_SANITIZE:STRING=..*' "$build/CMakeCache.txt" ||
     skip "a sanitizer's malloc and ours cannot both serve"
@@ -98,20 +91,16 @@ compare()
     [ -n "$ran" ] || fail "no program was run"
 }
 
-# keeps_rules LIBRARY BACKEND: all but the known ones.
+# keeps_rules LIBRARY
 keeps_rules()
 {
     LD_PRELOAD=$1 timeout 120 "$work/rules" -v >"$work/verdicts" ||
         fail "$1: the rules cannot be tried (exit $?)"
     [ "$(wc -l <"$work/verdicts")" -gt 20 ] || fail "$1: rules are missing"
     while IFS=$tab read -r rule level verdict; do
-        if echo "$known" | grep -qxF "$2$tab$rule"; then
-            [ "$verdict" != kept ] ||
-                echo "$2 keeps \"$rule\" by now: it is no longer a known fault"
-        elif [ "$verdict" != kept ]; then
-            LD_PRELOAD=$1 "$work/rules" "$rule" || :
-            fail "$1: $level rule \"$rule\": $verdict"
-        fi
+        [ "$verdict" != kept ] || continue
+        LD_PRELOAD=$1 "$work/rules" "$rule" || :
+        fail "$1: $level rule \"$rule\": $verdict"
     done <"$work/verdicts"
 }
 
@@ -145,7 +134,7 @@ for library in "$build"/libheapyard-*.so; do
         nm -D --defined-only "$library" | grep -q " $symbol\$" ||
             fail "$library does not export $symbol"
     done
-    keeps_rules "$library" "$backend"
+    keeps_rules "$library"
     refuses_knobs "$library" "$backend"
     compare "$library"
     echo "$backend:$ran"

@@ -546,6 +546,7 @@ Test(arena, a_walk_shows_what_is_in_use)
     walk_with("");
     walk_with("mode=reserved:reserve=64m");
     walk_with("chunk_min=4k:chunk_max=256k");
+    walk_with("chunk_min=8m");
 }
 
 Test(arena, a_backends_range_ends)
