@@ -24,10 +24,10 @@
  * everyone takes out what he put in.
  *
  * A step is one compare-and-swap; when it fails, another's has succeeded.
- * Only a further region is mapped behind the heap's lock.
- * Regions stay until the end, but pages in free chunks of 64 KiB go back
- * after a decay period or two: whoever gets to it takes the chunk as a block,
- * discards it and gives it back.
+ * Only a further region is mapped behind the heap's lock.  Regions stay until
+ * the end, but pages in free chunks of 64 KiB go back after a decay period or
+ * two: whoever gets to it takes the chunk as a block, discards it and gives it
+ * back.
  *
  * A fork may catch other threads on their way.  What they held then is lost
  * in the child, as all that only they knew; nobody waits for them.
@@ -266,30 +266,45 @@ static bool grow(struct heap *heap, enum zone_name zone, struct extent *newest)
             region_init(e, newest);
             extent_link(heap, e);
             atomic_store(&heap->newest[zone], e);
+            atomic_store(&heap->last[zone], e);
         }
     }
     (void)pthread_mutex_unlock(&heap->lock);
     return done;
 }
 
-/* Search where the last block was found, then everywhere. */
+/* Search all regions in a round that begins where the last block was found. */
+static char *search_regions(struct heap *heap, enum zone_name zone,
+                            unsigned class)
+{
+    struct extent *const newest = atomic_load(&heap->newest[zone]);
+    struct extent *const last = atomic_load(&heap->last[zone]);
+    struct extent *const start = last ? last : newest;
+    struct extent *e = start;
+    if (!e)
+        return NULL;
+    do {
+        char *const p = region_take(e, class);
+        if (p) {
+            if (e != last)
+                atomic_store(&heap->last[zone], e);
+            return p;
+        }
+        e = records_of(e)->older ? records_of(e)->older
+                                 : atomic_load(&heap->newest[zone]);
+    } while (e != start);
+    return NULL;
+}
+
 static char *take_one(struct heap *heap, unsigned class, bool may_grow)
 {
     const enum zone_name zone = zone_for(class);
-    struct extent *const last =
-        atomic_load_explicit(&heap->last[zone], memory_order_acquire);
-    char *p = last ? region_take(last, class) : NULL;
-    while (!p) {
+    for (;;) {
         struct extent *const newest = atomic_load(&heap->newest[zone]);
-        struct extent *e = newest;
-        while (e && !(p = region_take(e, class)))
-            e = records_of(e)->older;
-        if (p)
-            atomic_store_explicit(&heap->last[zone], e, memory_order_release);
-        else if (!may_grow || !grow(heap, zone, newest))
-            return NULL;
+        char *const p = search_regions(heap, zone, class);
+        if (p || !may_grow || !grow(heap, zone, newest))
+            return p;
     }
-    return p;
 }
 
 /* ---- Pages ---- */

@@ -51,7 +51,7 @@ if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
     ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
     export ASAN_OPTIONS
 fi
-knobbed='buddy:kind=binary buddy:kind=nonblocking
+knobbed='buddy:kind=nonblocking
     buddy:kind=nonblocking:quick=0'
 allocators=$(echo "$own" "$knobbed" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 

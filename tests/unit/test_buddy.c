@@ -415,6 +415,31 @@ Test(buddy, free_pages_go_back_after_the_decay)
     discards_pages("kind=weighted");
 }
 
+/* The kind without a lock gives back chunks of 64 KiB: every other one is
+ * free here. */
+Test(buddy, free_chunks_go_back_without_a_lock)
+{
+    enum { N = 4000 };
+    static void *p[N];
+    struct heap *heap = open_heap("kind=nonblocking:cache=0:decay=0", 1);
+    for (size_t i = 0; i < N; i++)
+        p[i] = fill(heap, 8 * KIB);
+    const size_t full = resident_bytes();
+    for (size_t i = 0; i < N; i++) {
+        if (i % 16)
+            A->dealloc(heap, p[i], 0);
+    }
+    for (size_t i = 0; i < 4; i++)
+        pass_decay(heap);
+    check(heap);
+    cr_assert_lt(resident_bytes(), full - N / 10 * 4 * 8 * KIB);
+    for (size_t i = 0; i < N; i += 16) {
+        cr_assert(((char *)p[i])[0] == 1 && ((char *)p[i])[8 * KIB - 1] == 1);
+        A->dealloc(heap, p[i], 0);
+    }
+    close_heap(heap);
+}
+
 static void bounds_caches(const char *knobs)
 {
     enum { N = 20000 };
