@@ -52,7 +52,7 @@ enum {
     PAGE_WORDS = LINKS / WORD_BITS,
     TOP_ODD = TOP_CLASS - 1,     /* three quarters of a region */
     TOP_QUARTER = TOP_CLASS - 4, /* and the last */
-    GIVEN_BYTES = 256 << 10      /* come back between two looks at the clock */
+    GIVEN_BYTES = 64 << 10       /* come back between two looks at the clock */
 };
 
 /* Classes that may serve a wish for an even, or an odd one. */
