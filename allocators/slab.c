@@ -44,7 +44,10 @@
 #include "slab_heap.h"
 #include "slab_mesh.h"
 
-enum { SLOW_CALLS = 128 /* between two looks at the clock */ };
+enum {
+    SLOW_CALLS = 128, /* between two looks at the clock */
+    KEPT_BYTES = 1024 /* of the largest blocks whose last page stays */
+};
 enum {
     KNOB_CLASSES,
     KNOB_CARVE,
@@ -139,12 +142,15 @@ static inline void *pop_direct(struct cache *cache, size_t size)
     return block;
 }
 
-/* The last page of its class stays: the next block is likely to want it. */
+/* The last page of its class stays, since the next block is likely to want it;
+ * but not one of large blocks, whose memory other classes can use meanwhile:
+ * a small heap would be mostly such pages. */
 __attribute__((noinline)) static void free_last(struct page *page)
 {
     struct cache *const cache = page->home;
+    const struct queue *const queue = &cache->queue[page->class];
 
-    if (cache->queue[page->class].first != cache->queue[page->class].last)
+    if (queue->first != queue->last || page->block_size > KEPT_BYTES)
         slab_free_page(cache->heap, cache, page);
 }
 
@@ -254,7 +260,14 @@ void *slab_alloc_plain(struct heap *heap, struct cache *cache, size_t size,
  * Who is in the heap looks already. */
 static void tick(struct heap *heap, struct cache *cache)
 {
-    if (++cache->slow_calls % SLOW_CALLS || pthread_mutex_trylock(&heap->lock))
+    if (++cache->slow_calls % SLOW_CALLS)
+        return;
+    const uint64_t now = slab_now_ms();
+    if (now < cache->due_ms)
+        return;
+    cache->due_ms = now + heap->options.decay_ms;
+    slab_free_idle(heap, cache);
+    if (pthread_mutex_trylock(&heap->lock))
         return;
     slab_decay(heap);
     pthread_mutex_unlock(&heap->lock);
@@ -538,16 +551,7 @@ static void slab_leave(struct heap *heap)
     if (heap->options.is_hardened)
         slab_hard_flush(heap, cache);
     slab_send_outbox(cache);
-    slab_read_mail(heap, cache);
-    for (unsigned class = 1; class < slab_classes(heap); class ++) {
-        for (struct page *page = cache->queue[class].first, *next; page;
-             page = next) {
-            next = page->next;
-            slab_collect(page);
-            if (page->used == 0)
-                slab_free_page(heap, cache, page);
-        }
-    }
+    slab_free_idle(heap, cache);
     mine = (struct seating){.cache = (struct cache *)&no_cache};
     pthread_mutex_lock(&heap->lock);
     cache->identity = 0;

@@ -114,6 +114,7 @@ struct cache {
     size_t outbox_bytes;
     struct quarantine *quarantine;
     uint32_t slow_calls;  /* that did not take a fast path */
+    uint64_t due_ms;      /* when idle pages are looked for again */
     uint64_t mesh_due_ms; /* when it looks for pages to mesh again */
     uint32_t mesh_ticks;  /* calls of mesh_tick */
     _Alignas(CACHE_LINE) _Atomic(struct page *) mail; /* were FULL; by others */
@@ -221,6 +222,9 @@ void slab_give_run(struct heap *, struct page *);
  * by moving its pages.  Returns its page, or NULL and nothing has changed. */
 struct page *slab_resize_run(struct heap *, struct page *, size_t bytes);
 
+/* Of a clock that only goes forward. */
+uint64_t slab_now_ms(void);
+
 /* Give back what was free for a whole period. */
 void slab_decay(struct heap *);
 
@@ -240,6 +244,9 @@ void slab_collect(struct page *);
 
 /* Out of its queue and back to the heap.  Nothing in it is used. */
 void slab_free_page(struct heap *, struct cache *, struct page *);
+
+/* Give back every page in which nothing is used. */
+void slab_free_idle(struct heap *, struct cache *);
 
 /* Into a page of the cache's that is FULL, or was a moment ago and is in the
  * mail now. */

@@ -43,7 +43,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "slab_heap.h"
@@ -640,25 +639,17 @@ static void pass(struct heap *heap, struct cache *cache)
     move(m);
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 void mesh_tick(struct heap *heap, struct cache *cache)
 {
     struct mesh *const m = heap->mesh;
 
     if (cache->mesh_ticks++ % TICKS)
         return;
-    const uint64_t now = now_ms();
+    const uint64_t now = slab_now_ms();
     if (now < cache->mesh_due_ms || pthread_mutex_trylock(&m->lock))
         return;
     pass(heap, cache);
-    const uint64_t end = now_ms();
+    const uint64_t end = slab_now_ms();
     cache->mesh_due_ms = end + PERIOD_MS + (end - now) * REST;
     pthread_mutex_unlock(&m->lock);
 }

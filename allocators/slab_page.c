@@ -197,6 +197,19 @@ void slab_read_mail(struct heap *heap, struct cache *cache)
     }
 }
 
+void slab_free_idle(struct heap *heap, struct cache *cache)
+{
+    slab_read_mail(heap, cache);
+    for (unsigned class = 1; class < slab_classes(heap); class ++)
+        for (struct page *page = cache->queue[class].first, *next; page;
+             page = next) {
+            next = page->next;
+            slab_collect(page);
+            if (page->used == 0)
+                slab_free_page(heap, cache, page);
+        }
+}
+
 void slab_free_into_full(struct heap *heap, struct cache *cache,
                          struct page *page, struct block *block)
 {

@@ -17,6 +17,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* CLOCK_MONOTONIC_COARSE */
 #include "slab_heap.h"
 
 #include <errno.h>
@@ -196,11 +197,11 @@ static void discard(struct heap *heap, size_t r)
     region->dirty = 0;
 }
 
-static uint64_t now_ms(void)
+uint64_t slab_now_ms(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
@@ -223,7 +224,7 @@ static void look(struct heap *heap)
 
 void slab_decay(struct heap *heap)
 {
-    const uint64_t now = now_ms();
+    const uint64_t now = slab_now_ms();
 
     if (now - heap->looked_ms < heap->options.decay_ms)
         return;
