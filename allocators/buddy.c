@@ -31,8 +31,10 @@
 #include <string.h>
 
 enum {
-    SPARE_SEATS = 16,           /* for threads that do not enter */
-    SEATS_MAX = 1 << 16,        /* threads at once */
+    SPARE_SEATS = 16,    /* for threads that do not enter */
+    SEATS_MAX = 1 << 16, /* threads at once */
+    FREES_A_LOOK = 64,   /* into quick lists, which the kind does not see: so
+                            that light work is enough for decay */
     QUICK_BYTES_MAX = 64 << 10, /* longer blocks are in no quick list */
     DEPTH_MAX = 4096,
     ALIGN = 16 /* of every block */
@@ -433,6 +435,11 @@ __attribute__((noinline)) static void free_slow(struct heap *heap, void *p,
     errno = saved;
 }
 
+__attribute__((noinline)) static void look(struct heap *heap)
+{
+    heap->kind->age(heap);
+}
+
 /* The size is not looked at: a block may be longer for its alignment. */
 static void buddy_dealloc(struct heap *heap, void *p, size_t size)
 {
@@ -447,6 +454,8 @@ static void buddy_dealloc(struct heap *heap, void *p, size_t size)
         if (__builtin_expect(n < quick->depth, 1)) {
             block->next = quick->head;
             quick_set(quick, block, n + 1);
+            if (__builtin_expect(++mine.seat->frees % FREES_A_LOOK == 0, 0))
+                look(heap);
             return;
         }
     }

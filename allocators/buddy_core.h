@@ -74,6 +74,7 @@ struct quick {
 
 struct seat {
     _Alignas(CACHE_LINE) uintptr_t owner; /* 0: free; under the lock */
+    unsigned frees;                       /* into quick lists */
     struct quick quick[CLASSES + 1];      /* CLASS_SINGLE: never any */
 };
 
@@ -124,6 +125,8 @@ struct buddy_kind {
     /* Make a taken block one of another class where it stands, if that can
      * be.  NULL: never. */
     bool (*resize)(struct heap *, char *p, unsigned from, unsigned to);
+    /* Look at the clock, and once a decay period at what lies free. */
+    void (*age)(struct heap *);
     /* There is no memory: give back what is kept for later.  NULL: nothing. */
     void (*trim)(struct heap *);
     /* What is wrong in one region; then in all of the heap.  NULL: nothing. */

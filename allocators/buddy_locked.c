@@ -220,11 +220,9 @@ static void zone_age(struct heap *heap, struct zone *zone)
     }
 }
 
-/* Looks at the clock seldom, and at the free blocks once a decay period. */
+/* Under the lock. */
 static void heap_age(struct heap *heap)
 {
-    if (heap->given_bytes < GIVEN_BYTES)
-        return;
     heap->given_bytes = 0;
     const uint64_t now = buddy_now_ms();
     if (now - heap->looked_ms < heap->decay_ms)
@@ -357,6 +355,16 @@ static void locked_give(struct heap *heap, struct block *list, unsigned class)
         heap->given_bytes += class_bytes(class);
         list = next;
     }
+    if (heap->given_bytes >= GIVEN_BYTES)
+        heap_age(heap);
+    (void)pthread_mutex_unlock(&heap->lock);
+}
+
+/* Nobody waits for the lock: who has it will look. */
+static void locked_age(struct heap *heap)
+{
+    if (pthread_mutex_trylock(&heap->lock))
+        return;
     heap_age(heap);
     (void)pthread_mutex_unlock(&heap->lock);
 }
@@ -477,6 +485,7 @@ const struct buddy_kind buddy_locked = {
     .take = locked_take,
     .give = locked_give,
     .resize = locked_resize,
+    .age = locked_age,
     .trim = locked_trim,
     .check_region = locked_check_region,
     .check_heap = locked_check_heap,

@@ -429,6 +429,7 @@ static const char *nonblocking_check_heap(struct heap *heap)
 
 const struct buddy_kind buddy_nonblocking = {
     .record_bytes = record_bytes,
+    .age = heap_age,
     .take = nonblocking_take,
     .give = nonblocking_give,
     .check_region = nonblocking_check_region,

@@ -21,7 +21,7 @@
  * without a seat (a thread that never allocated, or one that runs its last
  * destructors) does not take one: the block goes into the depot.
  *
- * At most once a period, a thread that is at any depot reaps all pools and
+ * At most once a period, a thread that frees reaps all pools and
  * empties those of its own caches that it did not use since: so memory goes
  * back to the system two to four periods after it was freed, if somebody still
  * allocates.
@@ -71,7 +71,8 @@ static const struct knob pool_knobs[] = {
     {.name = NULL}};
 
 enum {
-    SEATS_MAX = 4096, /* threads at once */
+    SEATS_MAX = 4096,  /* threads at once */
+    FREES_A_LOOK = 64, /* at the clock: work that visits no depot is enough */
     CACHE_LINE = 64,
     CLASS_MAX = 32 << 10, /* bytes of the largest class */
     CLASSES = 8 + 8 * 4,
@@ -87,6 +88,7 @@ struct seat {
     _Alignas(CACHE_LINE) _Atomic uintptr_t owner; /* 0: free */
     struct caches *caches; /* NULL until first owned, and with debug */
     uint64_t looked_ms;    /* when unused caches were last emptied */
+    unsigned frees;        /* into caches */
 };
 
 /* The header of an own mapping; begins like that of a slab. */
@@ -274,13 +276,15 @@ static void flush_unused(struct caches *caches)
             hy_pool_flush_unused(&caches->cache[c]);
 }
 
-/* The calling thread was at a depot. */
+/* The calling thread was at a depot, or has worked for a while without. */
 static void after_visit(void *arg)
 {
     struct heap *const heap = arg;
     struct seat *const seat = find_seat(heap);
     const uint64_t now = now_ms();
 
+    if (heap->period_ms == 0)
+        return; /* never */
     if (seat && seat->caches && now - seat->looked_ms >= heap->period_ms) {
         seat->looked_ms = now;
         flush_unused(seat->caches);
@@ -543,6 +547,8 @@ static void backend_dealloc(struct heap *heap, void *p, size_t size)
             struct hy_pool_cache *cache = &seat->caches->cache[slab->tag];
             if (__builtin_expect(cache->loaded != NULL, 1)) {
                 hy_pool_put(cache, p);
+                if (__builtin_expect(++seat->frees % FREES_A_LOOK == 0, 0))
+                    after_visit(heap);
                 return;
             }
         }

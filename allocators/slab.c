@@ -154,6 +154,24 @@ __attribute__((noinline)) static void free_last(struct page *page)
         slab_free_page(cache->heap, cache, page);
 }
 
+/* Into the parcel of its page, if there is one with room.  That there is says
+ * that the page is somebody else's, and in use. */
+static inline bool push_others(struct cache *cache, struct page *page,
+                               struct block *block)
+{
+    struct parcel *const parcel =
+        &cache->outbox[(size_t)(page - cache->pages) % OUTBOX];
+
+    if (parcel->page != page || cache->outbox_room < page->block_size)
+        return false;
+    cache->outbox_room -= page->block_size;
+    block->tag = page;
+    block->next = (uintptr_t)parcel->first;
+    parcel->first = block;
+    parcel->count++;
+    return true;
+}
+
 /* False if it takes more than this. */
 static inline bool push_own(struct cache *cache, void *p)
 {
@@ -163,13 +181,13 @@ static inline bool push_own(struct cache *cache, void *p)
     if (unlikely(at >= cache->bytes))
         return false;
     struct page *const page = &cache->pages[at / SLICE_BYTES];
-    if (unlikely(atomic_load_explicit(&page->owner, memory_order_relaxed) !=
-                 cache))
-        return false;
     if (unlikely((uint16_t)at * page->magic >= page->magic))
         return false;
     if (unlikely(block->tag == page))
         return false;
+    if (unlikely(atomic_load_explicit(&page->owner, memory_order_relaxed) !=
+                 cache))
+        return push_others(cache, page, block);
     block->tag = page;
     block->next = (uintptr_t)page->free;
     page->free = block;
@@ -504,6 +522,7 @@ static int cache_make(struct heap *heap, struct cache *cache)
     if (!heap->options.is_hardened && !heap->mesh)
         cache->bytes = heap->bytes;
     cache->pages = heap->pages;
+    cache->outbox_room = heap->options.batch;
     return 0;
 }
 

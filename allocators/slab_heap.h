@@ -54,19 +54,17 @@ struct block {
     const void *tag; /* its page while it is free; cleared by malloc */
 };
 
-/* The first line is the owner's; the second is read by whoever frees. */
+/* The first line is the owner's, who writes to it all the time; the second is
+ * read by whoever frees, and seldom written. */
 struct page {
     _Alignas(CACHE_LINE) struct block *free;
     uint32_t used;     /* blocks handed out, those in `remote` included */
     uint32_t carved;   /* blocks that were ever cut off */
     uint32_t capacity; /* blocks that fit */
-    uint8_t class;     /* 0: one block of its own size */
-    uint8_t slices;    /* 0: no page starts here */
-    uint8_t back;      /* slices from here to the start of the page */
-    bool is_zero;      /* one block, whose memory is fresh */
+    uint32_t aside;    /* free blocks that are on no list: slab_mesh.c */
     struct page *next, *prev;
     struct meshed *meshed; /* NULL: slab_mesh.c has done nothing here */
-    uint32_t aside;        /* free blocks that are on no list: slab_mesh.c */
+    struct page *mailed;   /* next in the mail */
 
     /* NULL when FULL, or when it is nobody's */
     _Alignas(CACHE_LINE) _Atomic(struct cache *) owner;
@@ -76,7 +74,10 @@ struct page {
     struct cache *home;      /* whose it is even when FULL */
     uintptr_t code;          /* of links; 0 unless hardened */
     _Atomic uint64_t remote; /* what others freed */
-    struct page *mailed;     /* next in the mail */
+    uint8_t class;           /* 0: one block of its own size */
+    uint8_t slices;          /* 0: no page starts here */
+    uint8_t back;            /* slices from here to the start of the page */
+    bool is_zero;            /* one block, whose memory is fresh */
 };
 
 _Static_assert(sizeof(struct page) == 2 * CACHE_LINE, "two lines");
@@ -111,7 +112,7 @@ struct cache {
     struct page *direct[DIRECT];     /* by size in steps of 16 */
     struct queue queue[CLASSES_MAX]; /* pages that may have blocks */
     struct parcel outbox[OUTBOX];    /* by page */
-    size_t outbox_bytes;
+    size_t outbox_room;              /* bytes that may still be gathered */
     struct quarantine *quarantine;
     uint32_t slow_calls;  /* that did not take a fast path */
     uint64_t due_ms;      /* when idle pages are looked for again */

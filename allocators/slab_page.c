@@ -264,7 +264,7 @@ void slab_send_outbox(struct cache *cache)
         send(&cache->outbox[i]);
         cache->outbox[i].page = NULL;
     }
-    cache->outbox_bytes = 0;
+    cache->outbox_room = cache->heap->options.batch;
 }
 
 void slab_free_remote(struct heap *heap, struct cache *cache, struct page *page,
@@ -272,10 +272,12 @@ void slab_free_remote(struct heap *heap, struct cache *cache, struct page *page,
 {
     const struct parcel fresh = {page, block, block, 1};
 
-    if (!cache || heap->options.batch == 0) {
+    if (!cache || heap->options.batch < page->block_size) {
         send(&fresh);
         return;
     }
+    if (cache->outbox_room < page->block_size)
+        slab_send_outbox(cache);
     struct parcel *const parcel =
         &cache->outbox[(size_t)(page - heap->pages) % OUTBOX];
     if (parcel->page == page) {
@@ -284,14 +286,12 @@ void slab_free_remote(struct heap *heap, struct cache *cache, struct page *page,
         parcel->count++;
     } else {
         if (parcel->page) {
-            cache->outbox_bytes -= parcel->count * parcel->page->block_size;
+            cache->outbox_room += parcel->count * parcel->page->block_size;
             send(parcel);
         }
         *parcel = fresh;
     }
-    cache->outbox_bytes += page->block_size;
-    if (cache->outbox_bytes >= heap->options.batch)
-        slab_send_outbox(cache);
+    cache->outbox_room -= page->block_size;
 }
 
 /* ---- pages for a class ---- */

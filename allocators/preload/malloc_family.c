@@ -40,6 +40,7 @@
 
 /* At once, that a backend need be fast for. */
 enum { THREADS_MAX = 1024 };
+enum { FREES_BEFORE_SEAT = 256 };
 
 extern const struct allocator HEAPYARD_BACKEND;
 static const struct allocator *const backend = &HEAPYARD_BACKEND;
@@ -215,12 +216,28 @@ EXPORT void *calloc(size_t n, size_t size)
     return heap ? backend->zalloc(heap, bytes) : NULL;
 }
 
-/* A thread that only frees is not announced: it takes no seat. */
-__attribute__((noinline)) static void free_slow(void *p)
+/* A thread that only frees takes a seat too, since frees are faster with one;
+ * but not for the few frees of its last destructors, after which nobody would
+ * tell that it has ended. */
+__attribute__((noinline)) static void consider_seat(void)
 {
-    if (p)
-        backend->dealloc(atomic_load_explicit(&the_heap, memory_order_relaxed),
-                         p, 0);
+    static _Thread_local unsigned frees;
+
+    if (++frees == FREES_BEFORE_SEAT && first_call() && backend->enter)
+        (void)backend->enter(my_heap); /* it goes without, if there is none */
+}
+
+static void free_slow(void *p)
+{
+    struct heap *heap = my_heap;
+
+    if (!p)
+        return;
+    if (__builtin_expect(!heap, 0)) {
+        consider_seat();
+        heap = atomic_load_explicit(&the_heap, memory_order_relaxed);
+    }
+    backend->dealloc(heap, p, 0);
 }
 
 EXPORT void free(void *p)

@@ -51,7 +51,8 @@ if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
     ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
     export ASAN_OPTIONS
 fi
-knobbed='buddy:kind=nonblocking
+knobbed='slab:mesh=on slab:mode=hardened arena:mode=reserved
+    buddy:kind=nonblocking
     buddy:kind=nonblocking:quick=0'
 allocators=$(echo "$own" "$knobbed" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 

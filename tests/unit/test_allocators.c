@@ -33,6 +33,11 @@ enum { LARGEST = 1 << 20, THREADS = 4 };
 
 /* What knobs make of a backend is tested as a backend too. */
 static const char *const variants[] = {
+    "slab:mesh=on",
+    "slab:mode=hardened",
+    "slab:classes=4:batch=0:decay=0",
+    "arena:mode=reserved",
+    "pool:debug=on",
     "buddy:kind=binary",
     "buddy:kind=nonblocking",
     "buddy:kind=nonblocking:quick=0",
