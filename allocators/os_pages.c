@@ -218,6 +218,14 @@ int os_pages_unprotect(void *p, size_t bytes)
     return set_protection(p, bytes, PROT_READ | PROT_WRITE);
 }
 
+void os_pages_populate(void *p, size_t bytes)
+{
+    const int saved = errno;
+
+    (void)madvise(p, os_pages_round(bytes), MADV_POPULATE_WRITE);
+    errno = saved;
+}
+
 void os_pages_prefer_huge(void *p, size_t bytes)
 {
     const int saved = errno;
