@@ -14,7 +14,8 @@
  *
  * Who writes to a page while it is copied faults, since it is read-only for
  * that time; the handler of SIGSEGV waits for the end and lets him try again.
- * (A system call that writes there just then fails with EFAULT.)  If the
+ * (A system call that writes there just then fails with EFAULT.)  The thread
+ * that copies holds its own signals meanwhile.  If the
  * program installs a handler of its own, meshing rests while it has more than
  * one thread.
  *
@@ -639,6 +640,20 @@ static void pass(struct heap *heap, struct cache *cache)
     move(m);
 }
 
+/* A handler of the thread itself could not wait for the end of the copying. */
+static void hold_signals(sigset_t *before)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, before);
+}
+
+static void release_signals(const sigset_t *before)
+{
+    (void)pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 void mesh_tick(struct heap *heap, struct cache *cache)
 {
     struct mesh *const m = heap->mesh;
@@ -646,9 +661,12 @@ void mesh_tick(struct heap *heap, struct cache *cache)
     if (cache->mesh_ticks++ % TICKS)
         return;
     const uint64_t now = slab_now_ms();
+    sigset_t before;
     if (now < cache->mesh_due_ms || pthread_mutex_trylock(&m->lock))
         return;
+    hold_signals(&before);
     pass(heap, cache);
+    release_signals(&before);
     const uint64_t end = slab_now_ms();
     cache->mesh_due_ms = end + PERIOD_MS + (end - now) * REST;
     pthread_mutex_unlock(&m->lock);
@@ -805,8 +823,12 @@ void mesh_fork(struct heap *heap, enum fork_phase phase)
     struct mesh *const m = heap->mesh;
 
     if (phase == FORK_BEFORE) {
+        sigset_t before;
+
         pthread_mutex_lock(&m->lock);
+        hold_signals(&before);
         unshare_all(heap);
+        release_signals(&before);
         return;
     }
     if (phase == FORK_CHILD) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "forked.h"
@@ -549,6 +550,53 @@ Test(slab, meshing_loses_no_write_of_another_thread)
         if (s.block[i])
             cr_assert_eq(s.block[i][1], i + (uint32_t)w.rounds);
     slab->close(s.heap);
+}
+
+static struct sparse *interrupted;
+static volatile sig_atomic_t ticks;
+
+static void write_everywhere(int signal)
+{
+    (void)signal;
+    ticks++;
+    for (uint32_t i = 0; i < SPARSE; i++)
+        if (interrupted->block[i])
+            interrupted->block[i][1]++;
+}
+
+/* Since 1df7289: a handler on the copying thread waited for itself, or its
+ * write was lost.  The child is killed if it hangs. */
+static void mesh_under_signals(void *arg, int fd)
+{
+    struct sparse *s = arg;
+    const struct itimerval often = {{0, 500}, {0, 500}},
+                           never = {{0, 0}, {0, 0}};
+    struct random r;
+    random_seed(&r, 7);
+    s->heap = open_variant("slab:mesh=on");
+    sparse_fill(s, 128);
+    sparse_thin(s, &r);
+    interrupted = s;
+    signal(SIGALRM, write_everywhere);
+    setitimer(ITIMER_REAL, &often, NULL);
+    size_t shared = sparse_settle(s);
+    setitimer(ITIMER_REAL, &never, NULL);
+    if (shared < (size_t)100 * 4096 || ticks < 10)
+        dprintf(fd, "%zu bytes shared, %d signals\n", shared, (int)ticks);
+    for (uint32_t i = 0; i < SPARSE; i++)
+        if (s->block[i] && s->block[i][1] != i + (uint32_t)ticks) {
+            dprintf(fd, "a write is lost\n");
+            return;
+        }
+}
+
+Test(slab, meshing_loses_no_write_of_a_signal_handler)
+{
+    static struct sparse s;
+    char said[256];
+    int code = run_forked(mesh_under_signals, &s, said, sizeof said);
+    cr_assert_eq(code, 0, "%d: %s", code, said);
+    cr_assert_str_eq(said, "");
 }
 
 static void change_all(void *arg, int fd)
