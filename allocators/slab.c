@@ -430,6 +430,8 @@ __attribute__((noinline)) static void free_slow(struct heap *heap, void *p)
         slab_hard_free(heap, cache, page, p);
     else
         slab_free_plain(heap, cache, page, p);
+    if (cache)
+        tick(heap, cache);
     if (heap->mesh && cache)
         mesh_tick(heap, cache);
     errno = saved;

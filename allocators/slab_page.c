@@ -26,7 +26,8 @@
 enum {
     /* From so many regions on the heap is large, and a fresh page is likely to
      * be used whole: its memory comes at once, not by a fault each 4 KiB. */
-    POPULATE_REGIONS = 8
+    POPULATE_REGIONS = 8,
+    CHOICES = 4 /* pages that are looked at for the next to allocate from */
 };
 
 /* ---- queues ---- */
@@ -337,6 +338,35 @@ static struct page *make_page(struct heap *heap, struct cache *cache,
     return page;
 }
 
+/* With so few free blocks a page is not worth being chosen. */
+static bool is_nearly_full(const struct page *page)
+{
+    return page->used > page->capacity - page->capacity / 8;
+}
+
+/* Bring the fullest of the next few pages to the front, and the others behind
+ * all: so full pages are filled up, and sparse ones have the time to become
+ * empty.  Where pages are nearly full, the one that waited longest has most
+ * blocks, and order stays as it is. */
+static void choose_first(struct heap *heap, struct cache *cache, unsigned class)
+{
+    struct queue *const queue = &cache->queue[class];
+    struct page *best = queue->first;
+
+    for (unsigned i = 1; i < CHOICES && best && best->next; i++) {
+        struct page *const other = best->next;
+
+        if (is_nearly_full(best))
+            return;
+        const bool is_better =
+            other->used > best->used && !is_nearly_full(other);
+        struct page *const loser = is_better ? best : other;
+        best = is_better ? other : best;
+        queue_remove(heap, cache, loser);
+        queue_append(heap, cache, loser);
+    }
+}
+
 struct page *slab_find_page(struct heap *heap, struct cache *cache,
                             unsigned class)
 {
@@ -349,6 +379,7 @@ struct page *slab_find_page(struct heap *heap, struct cache *cache,
         if (refill(heap, page))
             return page;
         (void)retire_full(heap, cache, page);
+        choose_first(heap, cache, class);
     }
     return make_page(heap, cache, class);
 }
