@@ -74,11 +74,6 @@ static char *guard_of(const struct page *page)
     return page->start + bytes - os_page_size();
 }
 
-size_t slab_hard_guard_bytes(void)
-{
-    return os_page_size();
-}
-
 /* Where the kernel has no room for one more mapping, it goes without. */
 void slab_hard_guard(const struct page *page)
 {

@@ -260,10 +260,6 @@ void slab_free_remote(struct heap *, struct cache *, struct page *,
                       struct block *);
 void slab_send_outbox(struct cache *);
 
-/* The queue's first page changed: so did the page of all sizes that look for
- * it directly. */
-void slab_refresh_direct(const struct heap *, struct cache *, unsigned class);
-
 /* Bytes of a block of that class of this heap. */
 static inline size_t slab_class_bytes(const struct heap *heap, unsigned class)
 {
@@ -293,7 +289,6 @@ void slab_hard_flush(struct heap *, struct cache *);
 size_t slab_hard_held(const struct cache *, size_t *bytes);
 void slab_hard_close(struct heap *, struct cache *);
 /* Make the last page of a page of blocks untouchable, and the reverse. */
-size_t slab_hard_guard_bytes(void);
 void slab_hard_guard(const struct page *);
 void slab_hard_unguard(const struct page *);
 

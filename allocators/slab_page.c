@@ -32,8 +32,10 @@ enum {
 
 /* ---- queues ---- */
 
-void slab_refresh_direct(const struct heap *heap, struct cache *cache,
-                         unsigned class)
+/* The queue's first page changed: so did the page of all sizes that look for
+ * it directly. */
+static void refresh_direct(const struct heap *heap, struct cache *cache,
+                           unsigned class)
 {
     const size_t bytes = slab_class_bytes(heap, class);
 
@@ -58,10 +60,10 @@ static void queue_push(struct heap *heap, struct cache *cache,
     else
         queue->last = page;
     queue->first = page;
-    slab_refresh_direct(heap, cache, page->class);
+    refresh_direct(heap, cache, page->class);
 }
 
-/* Behind the others: filled up only when they are. */
+/* Behind the others: when its turn comes, more of it will be free. */
 static void queue_append(struct heap *heap, struct cache *cache,
                          struct page *page)
 {
@@ -75,7 +77,7 @@ static void queue_append(struct heap *heap, struct cache *cache,
         queue->first = page;
     queue->last = page;
     if (queue->first == page)
-        slab_refresh_direct(heap, cache, page->class);
+        refresh_direct(heap, cache, page->class);
 }
 
 static void queue_remove(struct heap *heap, struct cache *cache,
@@ -93,7 +95,7 @@ static void queue_remove(struct heap *heap, struct cache *cache,
     else
         queue->last = page->prev;
     if (was_first)
-        slab_refresh_direct(heap, cache, page->class);
+        refresh_direct(heap, cache, page->class);
 }
 
 /* ---- free blocks of a page ---- */
@@ -307,8 +309,7 @@ static struct page *make_page(struct heap *heap, struct cache *cache,
                               unsigned class)
 {
     const size_t bytes = slab_class_bytes(heap, class);
-    const size_t guard =
-        heap->options.is_hardened ? slab_hard_guard_bytes() : 0;
+    const size_t guard = heap->options.is_hardened ? os_page_size() : 0;
 
     pthread_mutex_lock(&heap->lock);
     struct page *const page =
