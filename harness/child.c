@@ -130,6 +130,27 @@ static void rest_hook(void *arg, unsigned thread)
     run->meter->at_rest(run, thread);
 }
 
+static void open_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->thread_open(run, thread);
+}
+
+static void start_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->thread_start(run, thread);
+}
+
+static void stop_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->thread_stop(run, thread);
+}
+
 static enum status replay_and_report(const struct child_config *c,
                                      struct run_context *run)
 {
@@ -144,6 +165,9 @@ static enum status replay_and_report(const struct child_config *c,
         .workers_only = c->meter->workers_only,
         .mark = c->meter->mark ? mark_hook : NULL,
         .at_rest = c->meter->at_rest ? rest_hook : NULL,
+        .thread_open = c->meter->thread_open ? open_hook : NULL,
+        .thread_start = c->meter->thread_start ? start_hook : NULL,
+        .thread_stop = c->meter->thread_stop ? stop_hook : NULL,
         .meter = run,
         .result_fd = c->result_fd,
         .own_bytes = c->meter->own_bytes,
@@ -220,8 +244,10 @@ static void say_served_by(const struct child_config *c,
 enum status child_run(const struct child_config *c)
 {
     struct knob_values knobs;
-    struct run_context run = {
-        .meter = c->meter, .result_fd = c->result_fd, .facts = c->facts};
+    struct run_context run = {.meter = c->meter,
+                              .options = c->options ? c->options : "",
+                              .result_fd = c->result_fd,
+                              .facts = c->facts};
     struct trace *trace;
     char why[480];
 

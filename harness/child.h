@@ -13,6 +13,7 @@ struct child_config {
     const char *trace;     /* path of a run-time trace */
     const char *allocator; /* a backend, a known library or a path */
     const struct meter *meter;
+    const char *options; /* of the meter, or "" */
     enum touch touch;
     uint64_t window;
     const char *facts; /* file that meter heap writes */

@@ -103,7 +103,8 @@ static void list_meters(void)
 {
     puts("Meters:");
     for (size_t i = 0; meters[i]; i++)
-        printf("  %-12s %s\n", meters[i]->name, meters[i]->summary);
+        printf("  %-12s %s\n%s", meters[i]->name, meters[i]->summary,
+               meters[i]->options_help ? meters[i]->options_help : "");
 }
 
 static const struct section {

@@ -29,6 +29,7 @@
 struct replay_args {
     struct child_config child;
     const char *workload;
+    const char *meter; /* with its options */
     struct trace_request request;
     int by_hand;
 };
@@ -41,7 +42,8 @@ static const struct argp_option options[] = {
     {"trace", 'f', "FILE.hyr", 0, "play this run-time trace instead", 0},
     {"allocator", 'a', "NAME|FILE", 0,
      "a backend, a known library, or a .so file (default: system)", 0},
-    {"meter", 'm', "NAME", 0, "time, memory, leak, latency or check", 0},
+    {"meter", 'm', "NAME", 0,
+     "what to measure (default time; see `heapyard list meters`)", 0},
     {"touch", 't', "POLICY", 0, "none, byte, page (default), line or full", 0},
     {"window", 'W', "OPS", 0,
      "skew window between threads (default 2000; 0: none)", 0},
@@ -67,12 +69,15 @@ static void parse_whole(struct argp_state *state, const char *name,
 static void set_meter(struct argp_state *state, struct replay_args *a,
                       const char *arg)
 {
-    a->child.meter = meter_find(arg);
-    if (!a->child.meter)
-        argp_error(state,
-                   "--meter = %s (want time, memory, leak, latency or "
-                   "check)",
-                   arg);
+    char why[256];
+    int err =
+        meter_choose(arg, &a->child.meter, &a->child.options, why, sizeof why);
+
+    a->meter = arg;
+    if (err == ENOENT)
+        argp_error(state, "--meter = %s (want %s)", arg, meter_names());
+    else if (err)
+        argp_error(state, "--meter = %s: %s", arg, why);
 }
 
 static error_t parse_hidden(int key, char *arg, struct argp_state *state)
@@ -199,12 +204,10 @@ static int compose_and_exec(struct replay_args *a, const char *name)
     if (!err) {
         snprintf(window, sizeof window, "%llu",
                  (unsigned long long)a->child.window);
-        const char *args[] = {"--trace",       path,
-                              "--allocator",   a->child.allocator,
-                              "--meter",       a->child.meter->name,
-                              "--touch",       touch_name(a->child.touch),
-                              "--window",      window,
-                              "--unlink-trace"};
+        const char *args[] = {
+            "--trace",  path,     "--allocator",   a->child.allocator,
+            "--meter",  a->meter, "--touch",       touch_name(a->child.touch),
+            "--window", window,   "--unlink-trace"};
         err = exec_again(args, sizeof args / sizeof *args);
         snprintf(why, sizeof why, "%s: %s", places_program(), strerror(err));
     }
@@ -229,11 +232,13 @@ int cmd_replay(int argc, char **argv)
     struct replay_args a = {
         .child = {.allocator = "system",
                   .meter = meter_find("time"),
+                  .options = "",
                   .touch = TOUCH_PAGE,
                   .window = REPLAY_WINDOW,
                   .result_fd = STDOUT_FILENO,
                   .page_fd = -1},
         .request = {.threads = 1, .seed = 1, .scale = 1.0},
+        .meter = "time",
         .by_hand = 1,
     };
     char why[FOREIGN_WHY_MAX] = "";

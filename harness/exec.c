@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "meter.h"
 #include "places.h"
 #include "sampler.h"
 #include "ticks.h"
@@ -77,6 +78,7 @@ int outcome_add(struct outcome *o, const char *metric, const char *at,
     snprintf(v->at, sizeof v->at, "%s", at);
     snprintf(v->unit, sizeof v->unit, "%s", unit);
     v->value = value;
+    v->note[0] = 0;
     return 0;
 }
 
@@ -88,12 +90,17 @@ void outcome_free(struct outcome *o)
 }
 
 /* Control bytes of a crashed child must not reach a CSV file. */
-static void set_note(struct outcome *o, const char *text)
+static void put_note(char note[160], const char *text)
 {
-    snprintf(o->note, sizeof o->note, "%.159s", text);
-    for (char *c = o->note; *c; c++)
+    snprintf(note, 160, "%.159s", text);
+    for (char *c = note; *c; c++)
         if (iscntrl((unsigned char)*c))
             *c = ' ';
+}
+
+static void set_note(struct outcome *o, const char *text)
+{
+    put_note(o->note, text);
 }
 
 /* ---- start ---- */
@@ -327,7 +334,12 @@ static int parse_value(char *line, struct outcome *o)
     if (!value)
         return 0; /* cut off: the closing line will be missing too */
     *at++ = *unit++ = *value++ = 0;
-    return outcome_add(o, line, at, unit, strtod(value, NULL));
+    char *note = strchr(value, '\t');
+    int err = outcome_add(o, line, at, unit, strtod(value, NULL));
+
+    if (!err && note)
+        put_note(o->values[o->n - 1].note, note + 1);
+    return err;
 }
 
 /* Returns 0 or ENOMEM; *closed: there was a closing line. */
@@ -437,7 +449,7 @@ int exec_run(const struct plan_run *run, const char *trace_path,
 
     *out = (struct outcome){.status = STATUS_ERROR};
     c.text = malloc(RESULT_MAX + 1);
-    if (!strcmp(run->meter, "memory")) {
+    if (meter_is(run->meter, "memory")) {
         c.sampler = malloc(sizeof *c.sampler);
         if (c.sampler)
             sampler_init(c.sampler);

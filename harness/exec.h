@@ -14,6 +14,7 @@
 struct outcome_value {
     char metric[48], at[48], unit[16];
     double value;
+    char note[160]; /* of this value only, or "" */
 };
 
 /* What one run came to. */
@@ -36,7 +37,7 @@ extern volatile sig_atomic_t exec_stop;
 int exec_run(const struct plan_run *, const char *trace_path,
              const struct trace *, struct outcome *out);
 
-/* Returns 0 or ENOMEM. */
+/* Its note is empty.  Returns 0 or ENOMEM. */
 int outcome_add(struct outcome *, const char *metric, const char *at,
                 const char *unit, double value);
 void outcome_free(struct outcome *);

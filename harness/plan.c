@@ -41,9 +41,9 @@ static int append(struct plan *plan, const struct plan_run *run)
 /* In how many blocks a meter takes part. */
 static uint32_t blocks_of(const struct spec *spec, const char *meter)
 {
-    if (!strcmp(meter, "time"))
+    if (meter_is(meter, "time"))
         return spec->runs;
-    if (!strcmp(meter, "memory"))
+    if (meter_is(meter, "memory"))
         return spec->memory_runs < spec->runs ? spec->memory_runs : spec->runs;
     return 1;
 }
@@ -56,7 +56,7 @@ static int append_arms(const struct spec *spec, struct plan *plan,
     for (unsigned m = 0; m < spec->meters.n && !err; m++) {
         if (run.block > blocks_of(spec, spec->meters.item[m]))
             continue;
-        snprintf(run.meter, sizeof run.meter, "%.15s", spec->meters.item[m]);
+        snprintf(run.meter, sizeof run.meter, "%.63s", spec->meters.item[m]);
         for (unsigned a = 0; a < spec->allocators.n && !err; a++) {
             snprintf(run.allocator, sizeof run.allocator, "%s",
                      spec->allocators.item[a]);
@@ -129,6 +129,18 @@ static int check_allocators(const struct spec *spec, char *why, size_t why_size)
     return err;
 }
 
+static int check_meters(const struct spec *spec, char *why, size_t why_size)
+{
+    const struct meter *meter;
+    const char *options;
+    int err = 0;
+
+    for (unsigned m = 0; m < spec->meters.n && !err; m++)
+        err =
+            meter_choose(spec->meters.item[m], &meter, &options, why, why_size);
+    return err;
+}
+
 int plan_expand(const struct spec *spec, struct plan *out, char *why,
                 size_t why_size)
 {
@@ -142,6 +154,8 @@ int plan_expand(const struct spec *spec, struct plan *out, char *why,
                                 &recorded[w], why, why_size);
     if (!err)
         err = check_allocators(spec, why, why_size);
+    if (!err)
+        err = check_meters(spec, why, why_size);
     if (err)
         return err;
     random_seed(&random, spec->seed);
@@ -226,6 +240,15 @@ static int set_text(const char *text, char *out, size_t size)
     return 0;
 }
 
+static int is_meter(const char *text)
+{
+    const struct meter *meter;
+    const char *options;
+    char why[256];
+
+    return !meter_choose(text, &meter, &options, why, sizeof why);
+}
+
 /* Set one column; NULL, or what would be right. */
 static const char *set_column(struct plan_run *r, int column, const char *text)
 {
@@ -257,9 +280,8 @@ static const char *set_column(struct plan_run *r, int column, const char *text)
                    ? "an allocator"
                    : NULL;
     case 7:
-        return set_text(text, r->meter, sizeof r->meter) ||
-                       !meter_find(r->meter)
-                   ? "time, memory, leak, latency, check"
+        return set_text(text, r->meter, sizeof r->meter) || !is_meter(r->meter)
+                   ? meter_names()
                    : NULL;
     case 8:
         return touch_parse(text, &r->touch) ? "none, byte, page, line, full"

@@ -51,12 +51,18 @@ static void play_seat(struct seat *s)
 {
     const struct replay_config *c = &s->replay->config;
 
+    const unsigned me = s->player.thread;
+
+    if (c->thread_start)
+        c->thread_start(c->meter, me);
     s->player.started_cpu_ns = clock_thread_cpu_ns();
     if (c->ops)
         play_with(&s->player, c->ops);
     else
         play_fast(&s->player, c->touch);
     s->player.ended_cpu_ns = clock_thread_cpu_ns();
+    if (c->thread_stop)
+        c->thread_stop(c->meter, me);
 }
 
 static int enter(const struct replay_config *c)
@@ -122,6 +128,8 @@ static void *seat_main(void *arg)
         player_fail(&s->player, STATUS_ERROR, "thread cannot enter the heap");
     if (c->workers_only)
         first_use(c);
+    if (c->thread_open)
+        c->thread_open(c->meter, s->player.thread);
     pthread_barrier_wait(&s->replay->ready);
     await_gate(s->replay);
     play_seat(s);
@@ -201,6 +209,8 @@ static int start_threads(struct replay *r)
         err = start_thread(&r->seat[i]);
     if (!err && first == 1)
         err = enter(&r->config);
+    if (!err && first == 1 && r->config.thread_open)
+        r->config.thread_open(r->config.meter, 0);
     if (!err)
         pthread_barrier_wait(&r->ready);
     return err;

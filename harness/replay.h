@@ -31,6 +31,11 @@ struct replay_config {
      * their last record, none has left the heap, and nobody else is inside.
      * Not with workers_only. */
     void (*at_rest)(void *meter, unsigned thread);
+    /* NULL, or called by each thread: before the gate opens, just before its
+     * first record, and just after its last. */
+    void (*thread_open)(void *meter, unsigned thread);
+    void (*thread_start)(void *meter, unsigned thread);
+    void (*thread_stop)(void *meter, unsigned thread);
     void *meter;
     int result_fd;
     size_t own_bytes; /* state of the ops for each thread, zeroed */

@@ -232,6 +232,8 @@ static int write_outcome(struct session *s, const struct plan_run *run,
         memcpy(row.at, o->values[i].at, sizeof row.at);
         memcpy(row.unit, o->values[i].unit, sizeof row.unit);
         row.value = o->values[i].value;
+        snprintf(row.note, sizeof row.note, "%s",
+                 o->values[i].note[0] ? o->values[i].note : o->note);
         err = row_write(f, &row);
     }
     if (f && fclose(f) && !err)
@@ -306,7 +308,7 @@ static int run_one(struct session *s, const struct plan_run *run)
 {
     struct prepared *p = get_trace(s, &run->trace);
     struct outcome o = {.status = STATUS_ERROR};
-    char what[128];
+    char what[192];
     int err = 0;
 
     snprintf(what, sizeof what, "block %u: %s of %.40s on %.40s", run->block,

@@ -26,6 +26,7 @@ struct run_context {
     struct check_state *checked; /* meter check only */
     void *meter_state;
     const struct meter *meter;
+    const char *options; /* of the meter: "pace=1000000", or "" */
     int result_fd;
     const char *facts; /* file to write, of meter heap only */
 };
@@ -37,11 +38,23 @@ struct meter {
     size_t own_bytes;            /* of the ops, for each thread */
     size_t state_bytes;          /* of the meter; at least 1 */
     int workers_only;            /* see replay_config */
-    /* All required but mark and at_rest; each gets the run_context. */
+    /* Whether options ("pace=1000000") are right: 0, or EINVAL and why, which
+     * names the option, the value and what would be right.  NULL: it takes
+     * none.  Called in the runner too, without a run. */
+    int (*check_options)(const char *options, char *why, size_t why_size);
+    const char *options_help; /* for `heapyard list`: "    pace=N  …\n" a line
+                                 an option, or NULL */
+    /* Each gets the run_context; only start, stop and report are required. */
     void (*start)(void *run);
     void (*stop)(void *run);
     void (*mark)(void *run, unsigned mark);
     void (*at_rest)(void *run, unsigned thread); /* see replay_config */
+    /* In each thread of the trace: while nobody plays yet (it may call the
+     * system; a failure waits in the state for report); just before its first
+     * record; just after its last. */
+    void (*thread_open)(void *run, unsigned thread);
+    void (*thread_start)(void *run, unsigned thread);
+    void (*thread_stop)(void *run, unsigned thread);
     void (*report)(struct run_context *);
 };
 
@@ -49,11 +62,27 @@ struct meter {
 extern const struct meter *const meters[];
 const struct meter *meter_find(const char *name);
 
+/* The meter of "NAME" or "NAME:OPTIONS", and where its options begin in the
+ * text ("" if there are none).  Returns 0; ENOENT or EINVAL and why. */
+int meter_choose(const char *text, const struct meter **out,
+                 const char **options, char *why, size_t why_size);
+
+/* "time, memory, …": the names of all, for messages. */
+const char *meter_names(void);
+
+/* Whether the text is "NAME" or "NAME:OPTIONS" of this meter. */
+int meter_is(const char *text, const char *name);
+
 /* Write one value to the runner: "metric <tab> at <tab> unit <tab> value".
  * NAN is written as a metric that could not be taken, with `at` empty. */
 void emit_value(const struct run_context *, const char *metric, const char *at,
                 const char *unit, double value);
-/* Write why a metric has no value here. */
+/* The same with a note that stands beside this value only. */
+void emit_noted(const struct run_context *, const char *metric, const char *at,
+                const char *unit, double value, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* Write what there is to say about the run as a whole, such as why a metric
+ * has no value here: it stands in every row without a note of its own. */
 void emit_note(const struct run_context *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
