@@ -10,14 +10,16 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE /* memfd_create, pipe2 */
+#define _GNU_SOURCE /* memfd_create, pipe2, sched_setaffinity */
 
 #include "exec.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +58,8 @@ struct child {
     int timed_out;
     int wait_status;
     struct sampler *sampler; /* NULL: not the memory meter */
+    uint64_t deadline_ns;
+    int is_killed, is_gone;
 };
 
 /* ---- outcome ---- */
@@ -125,6 +129,20 @@ static char **make_environment(const struct plan_run *run, char pad[])
     return env;
 }
 
+/* This thread, for as long as it starts a child, which inherits it.  Returns
+ * 0 and where it was bound before, or an errno. */
+static int bind_to(unsigned cpu, cpu_set_t *before)
+{
+    cpu_set_t only;
+
+    CPU_ZERO(&only);
+    CPU_SET(cpu, &only);
+    if (sched_getaffinity(0, sizeof *before, before) ||
+        sched_setaffinity(0, sizeof only, &only))
+        return errno;
+    return 0;
+}
+
 static int spawn(const struct plan_run *run, const char *trace_path,
                  const int result[2], const int error[2], struct child *c)
 {
@@ -168,8 +186,14 @@ static int spawn(const struct plan_run *run, const char *trace_path,
     posix_spawnattr_setpgroup(&attr, 0);
     posix_spawnattr_setflags(&attr,
                              POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    int err = posix_spawn(&c->pid, places_program(), &files, &attr,
-                          (char *const *)argv, env);
+    cpu_set_t before;
+    int is_bound = run->pin && !bind_to(run->pin - 1, &before);
+    int err =
+        posix_spawn(&c->pid, run->program ? run->program : places_program(),
+                    &files, &attr, (char *const *)argv, env);
+
+    if (is_bound)
+        sched_setaffinity(0, sizeof before, &before);
 
     posix_spawnattr_destroy(&attr);
     posix_spawn_file_actions_destroy(&files);
@@ -286,40 +310,53 @@ static void take_error(struct child *c)
     }
 }
 
-static void wait_a_tick(struct child *c)
+static void wait_a_tick(const struct child c[], unsigned n)
 {
-    struct pollfd fds[2] = {{.fd = c->result, .events = POLLIN},
-                            {.fd = c->error, .events = POLLIN}};
+    struct pollfd fds[2 * EXEC_AT_ONCE];
+    int tick = IDLE_TICK_MS;
 
-    poll(fds, 2, c->sampler ? SAMPLER_TICK_MS : IDLE_TICK_MS);
+    for (unsigned i = 0; i < n; i++) {
+        fds[2 * i] = (struct pollfd){.fd = c[i].result, .events = POLLIN};
+        fds[2 * i + 1] = (struct pollfd){.fd = c[i].error, .events = POLLIN};
+        if (c[i].sampler)
+            tick = SAMPLER_TICK_MS;
+    }
+    poll(fds, 2 * n, tick);
 }
 
-/* Watch until the child is gone.  Returns 0, or EINTR after exec_stop. */
-static int watch(struct child *c, const struct trace *trace, uint32_t timeout_s)
+/* Take what it says and shows; kill it when it is time to. */
+static void look_after(struct child *c, const struct trace *trace)
 {
-    uint64_t deadline = clock_wall_ns() + timeout_s * UINT64_C(1000000000);
-    int killed = 0;
-
-    for (;;) {
-        wait_a_tick(c);
-        if (c->sampler)
-            sampler_take(c->sampler, c->pid, c->page, trace);
-        take_result(c);
-        take_error(c);
-        pid_t pid = waitpid(c->pid, &c->wait_status, WNOHANG);
-        if (pid == c->pid || (pid < 0 && errno == ECHILD))
-            break;
-        if (killed)
-            continue;
-        c->timed_out = clock_wall_ns() > deadline;
-        if (c->timed_out || exec_stop) {
-            kill(-c->pid, SIGKILL);
-            killed = 1;
-        }
-    }
-    kill(-c->pid, SIGKILL); /* whatever it left behind */
+    if (c->sampler)
+        sampler_take(c->sampler, c->pid, c->page, trace);
     take_result(c);
     take_error(c);
+    pid_t pid = waitpid(c->pid, &c->wait_status, WNOHANG);
+    c->is_gone = pid == c->pid || (pid < 0 && errno == ECHILD);
+    if (c->is_gone) {
+        kill(-c->pid, SIGKILL); /* whatever it left behind */
+        take_result(c);
+        take_error(c);
+    } else if (!c->is_killed) {
+        c->timed_out = clock_wall_ns() > c->deadline_ns;
+        c->is_killed = c->timed_out || exec_stop;
+        if (c->is_killed)
+            kill(-c->pid, SIGKILL);
+    }
+}
+
+/* Watch until all are gone.  Returns 0, or EINTR after exec_stop. */
+static int watch(struct child c[], unsigned n, const struct trace *trace)
+{
+    for (unsigned left = n; left > 0;) {
+        wait_a_tick(c, n);
+        left = 0;
+        for (unsigned i = 0; i < n; i++) {
+            if (!c[i].is_gone)
+                look_after(&c[i], trace);
+            left += !c[i].is_gone;
+        }
+    }
     return exec_stop ? EINTR : 0;
 }
 
@@ -441,29 +478,61 @@ static void child_free(struct child *c)
     free(c->sampler);
 }
 
+static int child_begin(struct child *c, const struct plan_run *run,
+                       const char *trace_path)
+{
+    *c = (struct child){.result = -1, .error = -1, .page_fd = -1, .is_gone = 1};
+    c->text = malloc(RESULT_MAX + 1);
+    if (meter_is(run->meter, "memory")) {
+        c->sampler = malloc(sizeof *c->sampler);
+        if (!c->sampler)
+            return ENOMEM;
+        sampler_init(c->sampler);
+    }
+    if (!c->text)
+        return ENOMEM;
+    int err = start(run, trace_path, c);
+
+    c->deadline_ns = clock_wall_ns() + run->timeout_s * UINT64_C(1000000000);
+    c->is_gone = err != 0;
+    return err;
+}
+
+/* After an error: those that were started must not be left behind. */
+static void end_all(struct child c[], unsigned n, const struct trace *trace)
+{
+    for (unsigned i = 0; i < n; i++)
+        c[i].deadline_ns = 0;
+    (void)watch(c, n, trace);
+}
+
+int exec_runs(const struct plan_run runs[], unsigned n, const char *trace_path,
+              const struct trace *trace, struct outcome out[])
+{
+    struct child c[EXEC_AT_ONCE];
+    unsigned begun = 0;
+    int err = 0;
+
+    assert(n <= EXEC_AT_ONCE);
+    for (unsigned i = 0; i < n; i++)
+        out[i] = (struct outcome){.status = STATUS_ERROR};
+    while (begun < n && !err) {
+        err = child_begin(&c[begun], &runs[begun], trace_path);
+        begun++;
+    }
+    if (err)
+        end_all(c, begun, trace);
+    else
+        err = watch(c, n, trace);
+    for (unsigned i = 0; i < n && !err; i++)
+        err = conclude(&c[i], &runs[i], trace, &out[i]);
+    for (unsigned i = 0; i < begun; i++)
+        child_free(&c[i]);
+    return err;
+}
+
 int exec_run(const struct plan_run *run, const char *trace_path,
              const struct trace *trace, struct outcome *out)
 {
-    struct child c = {.result = -1, .error = -1, .page_fd = -1};
-    int err = 0;
-
-    *out = (struct outcome){.status = STATUS_ERROR};
-    c.text = malloc(RESULT_MAX + 1);
-    if (meter_is(run->meter, "memory")) {
-        c.sampler = malloc(sizeof *c.sampler);
-        if (c.sampler)
-            sampler_init(c.sampler);
-        else
-            err = ENOMEM;
-    }
-    if (!c.text)
-        err = ENOMEM;
-    if (!err)
-        err = start(run, trace_path, &c);
-    if (!err)
-        err = watch(&c, trace, run->timeout_s);
-    if (!err)
-        err = conclude(&c, run, trace, out);
-    child_free(&c);
-    return err;
+    return exec_runs(run, 1, trace_path, trace, out);
 }

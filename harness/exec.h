@@ -11,6 +11,8 @@
 #include "row.h"
 #include "trace.h"
 
+enum { EXEC_AT_ONCE = 2 };
+
 struct outcome_value {
     char metric[48], at[48], unit[16];
     double value;
@@ -36,6 +38,11 @@ extern volatile sig_atomic_t exec_stop;
  * could be started.  outcome_free afterwards in every case. */
 int exec_run(const struct plan_run *, const char *trace_path,
              const struct trace *, struct outcome *out);
+
+/* Run n lines of plans on one trace, all at once: a duet, if n is 2 and each is
+ * pinned to a CPU of its own.  As exec_run, for each of them. */
+int exec_runs(const struct plan_run runs[], unsigned n, const char *trace_path,
+              const struct trace *, struct outcome out[]);
 
 /* Its note is empty.  Returns 0 or ENOMEM. */
 int outcome_add(struct outcome *, const char *metric, const char *at,

@@ -22,8 +22,11 @@ struct plan_run {
     enum touch touch;
     uint32_t window;
     uint32_t timeout_s;
-    const char *facts; /* no part of a plan: the run is one of meter heap, and
-                          leaves its facts in this file */
+    /* No part of a plan: */
+    const char *facts;   /* the run is one of meter heap, and leaves its facts
+                            in this file */
+    const char *program; /* the heapyard that plays it; NULL: this one */
+    unsigned pin;        /* 1 + the CPU that it is bound to; 0: any */
 };
 
 struct plan {
