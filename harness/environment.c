@@ -239,6 +239,16 @@ static void find(const struct fact *fact, char out[VALUE_MAX])
         snprintf(out, VALUE_MAX, "unknown");
 }
 
+void environment_fact(const char *key, char *out, size_t size)
+{
+    char value[VALUE_MAX] = "unknown";
+
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        if (!strcmp(facts[i].key, key))
+            find(&facts[i], value);
+    snprintf(out, size, "%s", value);
+}
+
 void environment_session(char out[SESSION_MAX])
 {
     time_t now = time(NULL);

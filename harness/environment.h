@@ -20,6 +20,10 @@ void environment_date(char *out, size_t size);
  * as "unknown".  Returns 0 or an errno. */
 int environment_append(const char *path, const char *session);
 
+/* One fact of this machine by its key ("cpu"), in out[size]; "unknown" if it
+ * cannot be found out, or if there is no such key. */
+void environment_fact(const char *key, char *out, size_t size);
+
 /* One line for captions: CPU, number of CPUs, kernel, libc. */
 void environment_line(char *out, size_t size);
 

@@ -39,6 +39,7 @@ enum {
     RESULT_MAX = 1 << 20, /* bytes: a sane child says a few KiB */
     STDERR_KEEP = 240,
     IDLE_TICK_MS = 20,
+    ENDING_TICK_MS = 1,
     PAD_MAX = 4096 /* of the environment: Mytkowicz et al. 2009 */
 };
 
@@ -320,6 +321,8 @@ static void wait_a_tick(const struct child c[], unsigned n)
         fds[2 * i + 1] = (struct pollfd){.fd = c[i].error, .events = POLLIN};
         if (c[i].sampler)
             tick = SAMPLER_TICK_MS;
+        else if (c[i].result < 0 && !c[i].is_gone)
+            tick = ENDING_TICK_MS; /* it has closed all, and will be gone */
     }
     poll(fds, 2 * n, tick);
 }

@@ -117,3 +117,8 @@ const char *places_commit(void)
     pthread_once(&once, read_commit);
     return places.commit;
 }
+
+const char *places_source(void)
+{
+    return HEAPYARD_SOURCE_DIR;
+}

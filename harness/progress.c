@@ -34,11 +34,26 @@ static void format_left(const struct progress *p, char *out, size_t size)
         snprintf(out, size, "about %.0f s left", left);
 }
 
+/* Work of which nobody knows how much it is. */
+static void show_plain(struct progress *p, const char *what, uint64_t now)
+{
+    if (p->is_terminal) {
+        fprintf(stderr, "\r\033[K%.76s", what);
+    } else if (now - p->last_ns > PLAIN_EVERY_NS) {
+        fprintf(stderr, "%s\n", what);
+        p->last_ns = now;
+    }
+}
+
 void progress_show(struct progress *p, const char *what)
 {
     uint64_t now = clock_wall_ns();
     char left[40];
 
+    if (!p->total) {
+        show_plain(p, what, now);
+        return;
+    }
     format_left(p, left, sizeof left);
     if (p->is_terminal) {
         fprintf(stderr, "\r\033[K[%zu/%zu] %.60s, %s", p->done + 1, p->total,

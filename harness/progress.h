@@ -17,6 +17,7 @@ struct progress {
     int is_terminal;
 };
 
+/* total 0: unknown. */
 void progress_start(struct progress *, size_t total);
 /* What is going on now: "block 2/10 memory jemalloc on server-sim". */
 void progress_show(struct progress *, const char *what);

@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +28,7 @@
 #include "prepare_child.h"
 #include "progress.h"
 #include "row.h"
+#include "run_rows.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -192,34 +192,10 @@ static int append_text(struct session *s, const char *text, size_t size)
     return err;
 }
 
-static struct row row_of(const struct session *s, const struct plan_run *run,
-                         const struct outcome *o, const struct trace *trace)
-{
-    struct row row = {.status = o->status, .value = NAN};
-
-    snprintf(row.key.session, sizeof row.key.session, "%s", s->id);
-    row.key.run = run->run;
-    row.key.block = run->block;
-    snprintf(row.key.workload, sizeof row.key.workload, "%s",
-             run->trace.workload);
-    row.key.threads = trace                ? trace->threads
-                      : run->trace.threads ? run->trace.threads
-                                           : 1; /* who knows */
-    row.key.scale = run->trace.scale;
-    row.key.seed = run->trace.seed;
-    snprintf(row.key.allocator, sizeof row.key.allocator, "%s", run->allocator);
-    snprintf(row.key.served_by, sizeof row.key.served_by, "%s", o->served_by);
-    snprintf(row.key.meter, sizeof row.key.meter, "%s", run->meter);
-    snprintf(row.key.touch, sizeof row.key.touch, "%s", touch_name(run->touch));
-    row.key.window = run->window;
-    snprintf(row.note, sizeof row.note, "%s", o->note);
-    return row;
-}
-
 static int write_outcome(struct session *s, const struct plan_run *run,
                          const struct outcome *o, const struct trace *trace)
 {
-    struct row row = row_of(s, run, o, trace);
+    struct row row = run_row(s->id, run, o, trace);
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
@@ -228,12 +204,7 @@ static int write_outcome(struct session *s, const struct plan_run *run,
     if (!err && o->status != STATUS_OK)
         err = row_write(f, &row);
     for (size_t i = 0; i < o->n && !err; i++) {
-        memcpy(row.metric, o->values[i].metric, sizeof row.metric);
-        memcpy(row.at, o->values[i].at, sizeof row.at);
-        memcpy(row.unit, o->values[i].unit, sizeof row.unit);
-        row.value = o->values[i].value;
-        snprintf(row.note, sizeof row.note, "%s",
-                 o->values[i].note[0] ? o->values[i].note : o->note);
+        run_row_set(&row, o, i);
         err = row_write(f, &row);
     }
     if (f && fclose(f) && !err)

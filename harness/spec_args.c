@@ -6,12 +6,11 @@
 
 #include "spec_args.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_SPEC = 256, KEY_RESUME, KEY_BASELINE, KEY_FIRST, OPTIONS_MAX = 32 };
+enum { KEY_SPEC = 256, KEY_RESUME, KEY_BASELINE, KEY_FIRST };
 
 static const struct argp_option own_options[] = {
     {"spec", KEY_SPEC, "FILE", 0,
@@ -69,7 +68,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
         a->baseline = arg;
         return 0;
     default:
-        if (key < KEY_FIRST || key >= KEY_FIRST + OPTIONS_MAX)
+        if (key < KEY_FIRST || key >= KEY_FIRST + SPEC_OPTIONS_MAX)
             return ARGP_ERR_UNKNOWN;
         a->has_spec = 1;
         if (spec_set(&a->spec, spec_keys[key - KEY_FIRST].name, arg, why,
@@ -86,11 +85,8 @@ static int add_options(struct argp_option *to, int n,
     return n + (int)count;
 }
 
-void spec_args_parse(int argc, char **argv, const char *doc, int is_bench,
-                     struct spec_args *out)
+static int add_keys(struct argp_option options[])
 {
-    struct argp_option options[OPTIONS_MAX] = {0};
-    struct argp argp = {.options = options, .parser = parse_opt, .doc = doc};
     int n = 0;
 
     for (; spec_keys[n].name; n++)
@@ -99,12 +95,33 @@ void spec_args_parse(int argc, char **argv, const char *doc, int is_bench,
                                           .arg = spec_keys[n].argument,
                                           .doc = spec_keys[n].help,
                                           .group = 0};
-    n = add_options(options, n, own_options,
-                    sizeof own_options / sizeof *own_options);
+    return add_options(options, n, own_options,
+                       sizeof own_options / sizeof *own_options);
+}
+
+void spec_args_init(struct spec_args *out)
+{
+    *out = (struct spec_args){.baseline = "system"};
+    spec_init(&out->spec);
+}
+
+void spec_args_argp(struct argp_option options[], struct argp *out)
+{
+    memset(options, 0, SPEC_OPTIONS_MAX * sizeof *options);
+    (void)add_keys(options);
+    *out = (struct argp){.options = options, .parser = parse_opt};
+}
+
+void spec_args_parse(int argc, char **argv, const char *doc, int is_bench,
+                     struct spec_args *out)
+{
+    struct argp_option options[SPEC_OPTIONS_MAX] = {0};
+    struct argp argp = {.options = options, .parser = parse_opt, .doc = doc};
+    int n = add_keys(options);
+
     if (is_bench)
         add_options(options, n, bench_options,
                     sizeof bench_options / sizeof *bench_options);
-    *out = (struct spec_args){.baseline = "system"};
-    spec_init(&out->spec);
+    spec_args_init(out);
     argp_parse(&argp, argc, argv, 0, NULL, out);
 }

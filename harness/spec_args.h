@@ -5,6 +5,8 @@
 #ifndef HEAPYARD_SPEC_ARGS_H
 #define HEAPYARD_SPEC_ARGS_H
 
+#include <argp.h>
+
 #include "spec.h"
 
 struct spec_args {
@@ -14,6 +16,14 @@ struct spec_args {
     int resume;
     int has_spec; /* some option is of the spec, not of the verb */
 };
+
+enum { SPEC_OPTIONS_MAX = 48 };
+
+/* The parser of all this but --resume and --baseline, as a child of a verb's
+ * own: its input is a spec_args that spec_args_init has filled.
+ * options[SPEC_OPTIONS_MAX] must live as long as *out. */
+void spec_args_argp(struct argp_option options[], struct argp *out);
+void spec_args_init(struct spec_args *);
 
 /* Parse the command line of a verb; leaves the process with EXIT_USAGE on an
  * error.  doc: argp's, with examples after a \v.  is_bench: --resume and

@@ -1,0 +1,21 @@
+/* run_rows.h - the rows that one run leaves.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_RUN_ROWS_H
+#define HEAPYARD_RUN_ROWS_H
+
+#include "exec.h"
+#include "plan.h"
+#include "row.h"
+
+/* A row with all that the run and its outcome say, but for the value: metric
+ * is empty and value NAN, as in the row of a run that failed.
+ * trace: what was played; NULL if there was none. */
+struct row run_row(const char *session, const struct plan_run *,
+                   const struct outcome *, const struct trace *trace);
+
+/* Put value i of the outcome into such a row. */
+void run_row_set(struct row *, const struct outcome *, size_t i);
+
+#endif
