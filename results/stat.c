@@ -11,12 +11,7 @@
  * they hold it with probability 1 - 2^(1-n) (not all samples on one side),
  * which is 98 % for n = 7, 97 % for 6, 94 % for 5 and 75 % for 3.
  *
- * Sources: Efron & Tibshirani, An Introduction to the Bootstrap (1993), ch. 13;
- * the generator is SplitMix64: Steele, Lea & Flood, "Fast splittable
- * pseudorandom number generators", OOPSLA 2014, figure 16; the draw by
- * multiplication: Lemire, "Fast random integer generation in an interval",
- * ACM TOMACS 29(1), 2019, section 3 (without rejection: the bias is below
- * n / 2^32).
+ * Source: Efron & Tibshirani, An Introduction to the Bootstrap (1993), ch. 13.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,35 +22,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "draw.h"
+#include "robust.h"
+
 enum {
     RESAMPLES = 2000,
     TAIL = 50 /* 2.5 % of RESAMPLES */
 };
-
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
-}
-
-static size_t draw_index(uint64_t *state, size_t n)
-{
-    return (size_t)(((next_random(state) >> 32) * (uint64_t)n) >> 32);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-/* Halved first: the sum of two large values may overflow. */
-static double middle(double a, double b)
-{
-    return a == b ? a : a / 2 + b / 2;
-}
 
 /* The median of the multiset in which sorted[i] occurs count[i] times, n in
  * all. */
@@ -69,7 +42,7 @@ static double counted_median(const double sorted[], const uint32_t count[],
     double low = sorted[i];
     while (below <= upper)
         below += count[++i];
-    return middle(low, sorted[i]);
+    return reals_middle(low, sorted[i]);
 }
 
 static void resample(const double sorted[], size_t n, uint64_t seed,
@@ -81,7 +54,7 @@ static void resample(const double sorted[], size_t n, uint64_t seed,
             count[draw_index(&seed, n)]++;
         medians[b] = counted_median(sorted, count, n);
     }
-    qsort(medians, RESAMPLES, sizeof medians[0], compare);
+    reals_sort(medians, RESAMPLES);
 }
 
 int stat_median(const double x[], size_t n, uint64_t seed, struct interval *out)
@@ -94,8 +67,8 @@ int stat_median(const double x[], size_t n, uint64_t seed, struct interval *out)
     if (!sorted || !count || !medians)
         goto out;
     memcpy(sorted, x, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, compare);
-    out->value = middle(sorted[(n - 1) / 2], sorted[n / 2]);
+    reals_sort(sorted, n);
+    out->value = sorted_median(sorted, n);
     out->lo = sorted[0];
     out->hi = sorted[n - 1];
     if (n >= STAT_BOOTSTRAP) {
