@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "meter.h"
+#include "noise.h"
 #include "places.h"
 #include "sampler.h"
 #include "ticks.h"
@@ -56,6 +57,7 @@ struct child {
     int timed_out;
     int wait_status;
     struct sampler *sampler; /* NULL: not the memory meter */
+    struct noise before, after;
 };
 
 /* ---- outcome ---- */
@@ -411,6 +413,12 @@ static void explain(struct child *c, const struct trace *trace,
     set_note(o, how);
 }
 
+/* Whether noise would change what the meter measures. */
+static int is_timed(const char *meter)
+{
+    return meter_is(meter, "time") || meter_is(meter, "latency");
+}
+
 static int conclude(struct child *c, const struct plan_run *run,
                     const struct trace *trace, struct outcome *o)
 {
@@ -427,6 +435,8 @@ static int conclude(struct child *c, const struct plan_run *run,
         o->n = 0;
     else if (c->sampler)
         err = sampler_report(c->sampler, trace, o);
+    else if (is_timed(run->meter))
+        err = noise_report(&c->before, &c->after, o);
     return err;
 }
 
@@ -458,10 +468,12 @@ int exec_run(const struct plan_run *run, const char *trace_path,
     }
     if (!c.text)
         err = ENOMEM;
+    noise_read("", &c.before);
     if (!err)
         err = start(run, trace_path, &c);
     if (!err)
         err = watch(&c, trace, run->timeout_s);
+    noise_read("", &c.after);
     if (!err)
         err = conclude(&c, run, trace, out);
     child_free(&c);
