@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "meter.h"
+#include "noise.h"
 #include "places.h"
 #include "sampler.h"
 #include "ticks.h"
@@ -61,6 +62,7 @@ struct child {
     struct sampler *sampler; /* NULL: not the memory meter */
     uint64_t deadline_ns;
     int is_killed, is_gone;
+    struct noise before, after;
 };
 
 /* ---- outcome ---- */
@@ -338,6 +340,7 @@ static void look_after(struct child *c, const struct trace *trace)
     c->is_gone = pid == c->pid || (pid < 0 && errno == ECHILD);
     if (c->is_gone) {
         kill(-c->pid, SIGKILL); /* whatever it left behind */
+        noise_read("", &c->after);
         take_result(c);
         take_error(c);
     } else if (!c->is_killed) {
@@ -451,6 +454,12 @@ static void explain(struct child *c, const struct trace *trace,
     set_note(o, how);
 }
 
+/* Whether noise would change what the meter measures. */
+static int is_timed(const char *meter)
+{
+    return meter_is(meter, "time") || meter_is(meter, "latency");
+}
+
 static int conclude(struct child *c, const struct plan_run *run,
                     const struct trace *trace, struct outcome *o)
 {
@@ -467,6 +476,8 @@ static int conclude(struct child *c, const struct plan_run *run,
         o->n = 0;
     else if (c->sampler)
         err = sampler_report(c->sampler, trace, o);
+    else if (is_timed(run->meter))
+        err = noise_report(&c->before, &c->after, o);
     return err;
 }
 
@@ -494,6 +505,7 @@ static int child_begin(struct child *c, const struct plan_run *run,
     }
     if (!c->text)
         return ENOMEM;
+    noise_read("", &c->before);
     int err = start(run, trace_path, c);
 
     c->deadline_ns = clock_wall_ns() + run->timeout_s * UINT64_C(1000000000);

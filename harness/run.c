@@ -243,10 +243,12 @@ static void make_trace(struct session *s, struct prepared *p)
 }
 
 /* Whether it is the machine that failed, not the trace: then no run of it can
- * be told from one that was never tried, and --resume must try again. */
+ * be told from one that was never tried, and --resume must try again.  ECHILD:
+ * preparing it crashes, and would again. */
 static int is_machines_fault(int err)
 {
-    return err != EINVAL && err != EBADMSG && err != ENOENT && err != E2BIG;
+    return err != EINVAL && err != EBADMSG && err != ENOENT && err != E2BIG &&
+           err != ECHILD;
 }
 
 static struct prepared *get_trace(struct session *s,

@@ -7,12 +7,16 @@
  */
 #include <sys/resource.h>
 
+#include "histogram.h"
 #include "meter.h"
 #include "ticks.h"
+
+enum { CLOCK_READS = 1000 }; /* about 50 us */
 
 struct time_state {
     struct clock_pair begin, end;
     struct rusage before, after;
+    struct histogram clock_ns;
 };
 
 static void time_start(void *arg)
@@ -33,9 +37,21 @@ static void time_stop(void *arg)
     getrusage(RUSAGE_SELF, &s->after);
 }
 
+/* What two readings with nothing in between are apart: that much of wall is
+ * the harness's. */
+static double clock_cost_ns(struct histogram *h)
+{
+    for (int i = 0; i < CLOCK_READS; i++) {
+        struct clock_pair begin = clock_pair_now();
+
+        histogram_add(h, clock_pair_now().ns - begin.ns);
+    }
+    return (double)histogram_quantile(h, 0.5);
+}
+
 static void time_report(struct run_context *run)
 {
-    const struct time_state *s = run->meter_state;
+    struct time_state *s = run->meter_state;
     double ops = (double)run->trace->totals.ops;
     double wall = (double)(s->end.ns - s->begin.ns);
     double cpu = (double)replay_cpu_ns(run->replay);
@@ -49,6 +65,7 @@ static void time_report(struct run_context *run)
         emit_value(run, "wait", "", "ns",
                    (double)replay_wait_ticks(run->replay) *
                        clock_ns_per_tick(s->begin, s->end));
+    emit_value(run, "clock_cost", "", "ns", clock_cost_ns(&s->clock_ns));
     emit_value(run, "minor_faults", "", "1",
                (double)(s->after.ru_minflt - s->before.ru_minflt));
     emit_value(run, "involuntary_switches", "", "1",

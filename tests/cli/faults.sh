@@ -178,3 +178,36 @@ echo "$note" | grep -q 'bad.hyt' || fail "a damaged archive: note: $note"
 [ "$(csv_runs "$work/damaged/samples.csv" status=ok)" -eq 1 ] ||
     fail "a damaged archive has cost another run"
 expect_every_run_once "$work/damaged"
+
+# A process that crashes while it prepares a trace costs the runs of that trace
+# only.  This library crashes the first process that the runner forks.
+cat >"$work/first.c" <<'EOF'
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+pid_t fork(void)
+{
+    static int forks;
+    pid_t pid = (pid_t)syscall(SYS_fork);
+    if (forks++ == 0 && pid == 0)
+        raise(SIGSEGV);
+    return pid;
+}
+EOF
+"${CC:-cc}" -D_GNU_SOURCE -shared -fPIC -o "$work/first.so" "$work/first.c" ||
+    fail "first.c does not compile"
+mkdir "$work/prepare"
+expect 0 "$HEAPYARD" plan --workload churn:objects=10:ops=100,churn:objects=20:ops=100 \
+    --runs 2 --meters time --allocators null,arena --out "$work/prepare/plan.tsv"
+expect 1 env LD_PRELOAD="$work/first.so" "$HEAPYARD" run \
+    "$work/prepare/plan.tsv" --out "$work/prepare"
+first=$(sed -n 2p "$work/prepare/plan.tsv" | cut -f 3)
+note=$(csv_pick "$work/prepare/samples.csv" note status=error \
+    "workload=$first" | sort | uniq -c | sed 's/^ *//')
+[ "$note" = "4 preparing the trace: Segmentation fault" ] ||
+    fail "a crash while a trace is prepared: notes: $note"
+[ "$(csv_runs "$work/prepare/samples.csv" status=ok)" -eq 4 ] ||
+    fail "a crash while a trace is prepared has cost other runs"
+expect_line "$work/err" '4 of 8 runs failed; the first: .*preparing the trace'
+expect_every_run_once "$work/prepare"
+expect_nothing_left "after a crash while preparing"
