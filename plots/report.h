@@ -1,4 +1,5 @@
-/* report.h - reports: pure functions of a summary (and of its samples).
+/* report.h - reports: pure functions of a summary (and of its samples), and
+ * of the judgements of the gate.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -8,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "gate.h"
 #include "summary.h"
 
 /* The table for a terminal: one block a workload x threads, one line an
@@ -19,6 +21,11 @@ enum report_flag {
     REPORT_BRIEF = 2 /* without the legend */
 };
 int report_table(const struct summary *, FILE *, unsigned width, int flags);
+
+/* The judgements of the gate for a terminal: one line a cell, regressions
+ * first; why, for those that are not unchanged; last a sentence that sums up.
+ * width in columns (at least 80).  Returns 0 or an errno. */
+int gate_print(const struct gate_report *, FILE *, unsigned width, int colour);
 
 /* Draw all charts into folder `out` (made if missing): NAME.svg and NAME.png
  * for time, peak memory, memory over time and time against memory, by

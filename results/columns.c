@@ -251,13 +251,24 @@ int table_write_header(FILE *f, const struct column *columns, size_t n)
     return csv_write(f, names, n);
 }
 
+void real_set_point(char *text)
+{
+    char *sign = text + strspn(text, "+-0123456789");
+    size_t bytes = strcspn(sign, "0123456789eE");
+    if (bytes == 0)
+        return;
+    *sign = '.';
+    memmove(sign + 1, sign + bytes, strlen(sign + bytes) + 1);
+}
+
 void real_format(double value, char *text, size_t size)
 {
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, size, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
-            return;
+            break;
     }
+    real_set_point(text);
 }
 
 enum { FIELD_MAX = 256 }; /* bytes of a written field, with its 0 */

@@ -60,7 +60,9 @@ int table_write_header(FILE *, const struct column *columns, size_t n);
 int table_write(FILE *, const struct column *columns, size_t n,
                 const void *record);
 
-/* The shortest decimal that reads back as the same double. */
+/* The shortest decimal that reads back as the same double.  It has a point,
+ * whatever the locale; so has any finite number after real_set_point. */
 void real_format(double value, char *text, size_t size);
+void real_set_point(char *text);
 
 #endif

@@ -71,8 +71,4 @@ struct gate_format {
 extern const struct gate_format gate_formats[]; /* ended by a NULL name */
 const struct gate_format *gate_format_find(const char *name); /* or NULL */
 
-/* For people: one line a cell, regressions first, then a sentence that sums
- * up.  width in columns, 80 or more; colour by ANSI codes. */
-int gate_print(const struct gate_report *, FILE *, unsigned width, int colour);
-
 #endif
