@@ -208,8 +208,8 @@ static char *help_filter(int key, const char *text, void *input)
 {
     char *help = NULL;
     size_t size = 0;
-    FILE *f = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&help, &size)
-                                            : NULL;
+    FILE *f =
+        key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&help, &size) : NULL;
 
     (void)input;
     if (!f)
@@ -249,11 +249,10 @@ static void parse(int argc, char **argv, struct gate_args *a)
         "--report markdown=\"$GITHUB_STEP_SUMMARY\"";
     struct argp_option keys[SPEC_OPTIONS_MAX];
     struct argp spec;
-    struct argp_child children[] = {{.argp = &spec, .header = "Of the runs:",
-                                     .group = 4},
-                                    {0}};
-    struct argp argp = {options, parse_opt, NULL, doc, children, help_filter,
-                        NULL};
+    struct argp_child children[] = {
+        {.argp = &spec, .header = "Of the runs:", .group = 4}, {0}};
+    struct argp argp = {options,  parse_opt,   NULL, doc,
+                        children, help_filter, NULL};
 
     spec_args_argp(keys, &spec);
     argp_parse(&argp, argc, argv, 0, NULL, a);
@@ -364,8 +363,7 @@ static int write_reports(const char *verb, const struct gate_args *a,
 
 static int verdict(const struct gate_args *a, const struct gate_report *r)
 {
-    size_t open =
-        gate_count(r, GATE_UNDECIDED) + gate_count(r, GATE_REFUSED);
+    size_t open = gate_count(r, GATE_UNDECIDED) + gate_count(r, GATE_REFUSED);
 
     if (gate_count(r, GATE_REGRESSED))
         return GATE_FAILED;
@@ -377,16 +375,15 @@ static int verdict(const struct gate_args *a, const struct gate_report *r)
 static int report(const char *verb, const struct gate_args *a,
                   const struct gate_result *result)
 {
-    struct gate_report r = {.cells = result->cells,
-                            .n = result->n,
-                            .level = a->config.level};
+    struct gate_report r = {
+        .cells = result->cells, .n = result->n, .level = a->config.level};
 
     memcpy(r.base_name, a->config.side[GATE_BASE].name, sizeof r.base_name);
     memcpy(r.candidate_name, a->config.side[GATE_CANDIDATE].name,
            sizeof r.candidate_name);
     environment_line(r.machine, sizeof r.machine);
     environment_date(r.date, sizeof r.date);
-    int err = report_gate(&r, stdout, terminal_width(), isatty(STDOUT_FILENO));
+    int err = gate_print(&r, stdout, terminal_width(), isatty(STDOUT_FILENO));
 
     if (!err)
         err = write_reports(verb, a, &r);
@@ -398,10 +395,9 @@ static int report(const char *verb, const struct gate_args *a,
 
 int cmd_gate(int argc, char **argv)
 {
-    struct gate_args a = {.config = {.exact_scale = 0.1,
-                                     .budget_s = 60,
-                                     .level = 0.01,
-                                     .is_duet = 1}};
+    struct gate_args a = {
+        .config = {
+            .exact_scale = 0.1, .budget_s = 60, .level = 0.01, .is_duet = 1}};
     struct gate_result result = {0};
     char folder[PATH_ROOM], why[512] = "";
 

@@ -25,6 +25,7 @@ static const struct verb {
     {"report", cmd_report, "print the table, draw the charts"},
     {"record", cmd_record, "record the allocations of a program"},
     {"trace", cmd_trace, "look into a recorded trace"},
+    {"gate", cmd_gate, "judge a build or a library against another"},
     {"heap", cmd_heap, "look into an allocator's heap, and draw it"},
     {"replay", cmd_replay, "one run in this process, for debuggers"},
 };

@@ -109,8 +109,9 @@ static int step(struct build *b, const char *what, const char *const argv[])
 static int check_out(struct build *b)
 {
     const char *const here = places_source();
-    const char *const argv[] = {"git", "-C", here, "worktree", "add", "--force",
-                                "--detach", b->source, b->ref, NULL};
+    const char *const argv[] = {"git",  "-C",      here,       "worktree",
+                                "add",  "--force", "--detach", b->source,
+                                b->ref, NULL};
     int err = step(b, "git worktree add", argv);
 
     if (err == ECHILD) {
@@ -124,17 +125,19 @@ static int check_out(struct build *b)
 
 static void drop_source(const struct build *b)
 {
-    const char *const argv[] = {"git", "-C", places_source(), "worktree",
-                                "remove", "--force", b->source, NULL};
+    const char *const argv[] = {"git",      "-C",     places_source(),
+                                "worktree", "remove", "--force",
+                                b->source,  NULL};
 
     (void)run_command((char *const *)argv, b->log);
 }
 
 static int compile(struct build *b)
 {
-    const char *const configure[] = {"cmake", "-S", b->source, "-B", b->tree,
-                                     "-DCMAKE_BUILD_TYPE=Release", NULL};
-    const char *const build[] = {"cmake", "--build", b->tree, "--target",
+    const char *const configure[] = {
+        "cmake", "-S", b->source, "-B", b->tree, "-DCMAKE_BUILD_TYPE=Release",
+        NULL};
+    const char *const build[] = {"cmake",    "--build",    b->tree, "--target",
                                  "heapyard", "--parallel", NULL};
     int err = step(b, "cmake", configure);
 
