@@ -214,6 +214,18 @@ static json_t *write_json(const char *format, const struct gate_report *r)
     return root;
 }
 
+static char *print_text(const struct gate_report *r, unsigned width, int colour)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    cr_assert(f);
+    cr_assert_eq(gate_print(r, f, width, colour), 0);
+    fclose(f);
+    cr_assert_eq(strlen(text), size);
+    return text;
+}
+
 static size_t count(const char *text, const char *word)
 {
     size_t n = 0;
@@ -393,6 +405,45 @@ Test(gate_formats, names_are_unique)
     alike.n = 1;
     gate_text_name(&alike, &cells[4], names[0]);
     cr_expect_str_eq(names[0], "queue/threads:1/slab/leaked_bytes");
+}
+
+/* Every text as long as it may be; sanitizers watch. */
+Test(gate_formats, full_texts_are_written_whole)
+{
+    static struct gate_cell full[2];
+    static struct gate_report r;
+    for (size_t i = 0; i < 2; i++) {
+        full[i] = cells[0];
+        memset(full[i].key.workload, '"', sizeof full[i].key.workload - 1);
+        memset(full[i].key.allocator, '&', sizeof full[i].key.allocator - 1);
+        memset(full[i].key.touch, '|', sizeof full[i].key.touch - 1);
+        memset(full[i].metric, '<', sizeof full[i].metric - 1);
+        memset(full[i].at, ',', sizeof full[i].at - 1);
+        memset(full[i].unit, '%', sizeof full[i].unit - 1);
+        memset(full[i].why, '\xff', sizeof full[i].why - 1);
+        full[i].key.threads = full[i].key.window = full[i].needed = UINT32_MAX;
+        full[i].key.scale = 1.2345678901234567e-300;
+        full[i].verdict = GATE_UNDECIDED;
+    }
+    full[1].key.touch[0] = '\0';
+    full[1].key.window = 0;
+    full[1].key.scale = 1;
+    r = report;
+    r.cells = full;
+    r.n = 2;
+    memset(r.base_name, '`', sizeof r.base_name - 1);
+    memset(r.candidate_name, '*', sizeof r.candidate_name - 1);
+    memset(r.machine, '\'', sizeof r.machine - 1);
+    memset(r.date, '9', sizeof r.date - 1);
+    for (const struct gate_format *f = gate_formats; f->name; f++)
+        free(write_text(f->name, &r));
+    char name[GATE_TEXT];
+    gate_text_name(&r, &full[0], name);
+    cr_expect_str_eq(name + strlen(name) - sizeof full->metric,
+                     "/<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<<");
+    char *text = print_text(&r, 80, 0);
+    cr_expect(strstr(text, "2 undecided of 2 cells\n"));
+    free(text);
 }
 
 /* csv */
@@ -740,18 +791,6 @@ Test(gate_formats, bencher_groups_measures_by_benchmark)
 }
 
 /* the terminal */
-
-static char *print_text(const struct gate_report *r, unsigned width, int colour)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    cr_assert(f);
-    cr_assert_eq(gate_print(r, f, width, colour), 0);
-    fclose(f);
-    cr_assert_eq(strlen(text), size);
-    return text;
-}
 
 static size_t columns_of(const char *line, size_t bytes)
 {
