@@ -26,6 +26,7 @@ static const struct verb {
     {"record", cmd_record, "record the allocations of a program"},
     {"trace", cmd_trace, "look into a recorded trace"},
     {"gate", cmd_gate, "judge a build or a library against another"},
+    {"calibrate", cmd_calibrate, "measure how often the gate is wrong here"},
     {"heap", cmd_heap, "look into an allocator's heap, and draw it"},
     {"replay", cmd_replay, "one run in this process, for debuggers"},
 };
@@ -38,7 +39,7 @@ static void print_help(FILE *to)
                 "Compares memory allocators on real and synthetic "
                 "workloads.\n\n");
     for (int i = 0; i < VERBS; i++)
-        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].help);
+        fprintf(to, "  %-9s %s\n", verbs[i].name, verbs[i].help);
     fprintf(to,
             "\nExamples:\n"
             "  heapyard bench --workload server-sim\n"

@@ -33,6 +33,7 @@ struct gate_config {
     int is_duet;          /* pairs run at the same time, on a CPU each, where
                              they have one thread and there are two CPUs */
     int is_quiet;         /* no progress */
+    int is_unkept;        /* no rows are written: for calibration */
 };
 
 /* What a gate found.  gate_result_free afterwards. */

@@ -79,7 +79,7 @@ int gate_session_open(struct gate_session *s, const struct gate_config *config,
     if (err)
         return fail(why, why_size, path, err);
     for (int side = config->baseline ? GATE_CANDIDATE : GATE_BASE;
-         side < GATE_SIDES && !err; side++)
+         side < GATE_SIDES && !err && !config->is_unkept; side++)
         err = open_side(s, side, why, why_size);
     return err;
 }
@@ -135,6 +135,8 @@ static int keep(struct gate_session *s, int side, const struct plan_run *run,
 {
     struct plan_run numbered = *run;
 
+    if (!s->samples[side])
+        return 0;
     numbered.run = ++s->runs[side];
     struct row row = run_row(s->id, &numbered, o, t->trace);
     int err = 0;

@@ -1,0 +1,196 @@
+/* trial_others.c - the same change, judged as it is done elsewhere.
+ *
+ * hyperfine runs one command so many times, then the other; its means are
+ * called different beyond 5 %, the threshold that its users reach for, or its
+ * times by a Mann-Whitney test at 5 %.  Both get the time that the gate has
+ * taken.
+ *
+ * Source: github.com/sharkdp/hyperfine (JSON of version 1.15).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "trial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "paired.h"
+#include "places.h"
+#include "ticks.h"
+
+enum { PATH_ROOM = 4096, COMMAND_ROOM = 2 * PATH_ROOM + 512, TIMES_MAX = 1024 };
+
+static const double threshold = 0.05;
+
+extern char **environ;
+
+struct times {
+    double s[TIMES_MAX];
+    size_t n;
+    double mean;
+};
+
+/* As hyperfine splits it, in the manner of a shell. */
+static void make_command(const struct stored_trace *t, const char *allocator,
+                         char out[COMMAND_ROOM])
+{
+    snprintf(out, COMMAND_ROOM,
+             "'%s' replay --trace '%s' --allocator '%s' --meter time",
+             places_program(), t->path, allocator);
+}
+
+static int spawn_and_wait(const char *const argv[])
+{
+    posix_spawn_file_actions_t files;
+    pid_t pid;
+    int status = 0;
+
+    posix_spawn_file_actions_init(&files);
+    for (int fd = 0; fd < 3; fd++)
+        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
+    int err =
+        posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv, environ);
+
+    posix_spawn_file_actions_destroy(&files);
+    if (err)
+        return err;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        if (exec_stop)
+            kill(pid, SIGTERM);
+    if (exec_stop)
+        return EINTR;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ECHILD;
+}
+
+static int take_times(const json_t *result, struct times *out)
+{
+    const json_t *times = json_object_get(result, "times");
+    const json_t *codes = json_object_get(result, "exit_codes");
+    const json_t *mean = json_object_get(result, "mean");
+
+    out->n = json_array_size(times);
+    if (!out->n || out->n > TIMES_MAX || !json_is_number(mean))
+        return EBADMSG;
+    out->mean = json_number_value(mean);
+    for (size_t i = 0; i < out->n; i++) {
+        out->s[i] = json_number_value(json_array_get(times, i));
+        if (json_integer_value(json_array_get(codes, i)) != 0 ||
+            !(out->s[i] > 0))
+            return EBADMSG;
+    }
+    return 0;
+}
+
+static int read_json(const char *path, struct times out[GATE_SIDES])
+{
+    json_t *root = json_load_file(path, 0, NULL);
+    const json_t *results = json_object_get(root, "results");
+    int err = json_array_size(results) == GATE_SIDES ? 0 : EBADMSG;
+
+    for (size_t i = 0; i < GATE_SIDES && !err; i++)
+        err = take_times(json_array_get(results, i), &out[i]);
+    json_decref(root);
+    return err;
+}
+
+static enum call call_means(double ratio)
+{
+    return ratio > 1 + threshold       ? CALL_SLOWER
+           : 1 / ratio > 1 + threshold ? CALL_FASTER
+                                       : CALL_NONE;
+}
+
+static enum call call_ranks(const struct times t[GATE_SIDES], double ratio)
+{
+    double p = mann_whitney_p(t[GATE_CANDIDATE].s, t[GATE_CANDIDATE].n,
+                              t[GATE_BASE].s, t[GATE_BASE].n);
+
+    return !(p < 0.05) ? CALL_NONE : ratio > 1 ? CALL_SLOWER : CALL_FASTER;
+}
+
+static void judge(const struct times t[GATE_SIDES], double seconds,
+                  struct trial *out)
+{
+    double ratio = t[GATE_CANDIDATE].mean / t[GATE_BASE].mean;
+
+    out->others_ratio = ratio;
+    out->others_runs = (unsigned)t[GATE_BASE].n;
+    out->call[JUDGE_HYPERFINE] = call_means(ratio);
+    out->call[JUDGE_MANN_WHITNEY] = call_ranks(t, ratio);
+    for (int j = JUDGE_HYPERFINE; j <= JUDGE_MANN_WHITNEY; j++) {
+        out->is_judged[j] = 1;
+        out->seconds[j] = seconds;
+    }
+}
+
+/* Runs of each side that fit into the gate's time, whose pairs run both sides
+ * at once, with one to warm up. */
+static unsigned runs_for(const struct trial *t)
+{
+    unsigned runs = t->cell.pairs / 2;
+
+    return runs < 3 ? 2 : runs - 1;
+}
+
+int trial_others(struct gate_session *session, const struct plan_run *run,
+                 const struct waste *w, struct trial *trial, char *why,
+                 size_t why_size)
+{
+    char json[PATH_ROOM], command[GATE_SIDES][COMMAND_ROOM], runs[16];
+    char name[GATE_SIDES][SPEC_NAME_MAX];
+    struct waste none = *w;
+    struct times *t = calloc(GATE_SIDES, sizeof *t);
+    const struct stored_trace *trace =
+        gate_session_trace(session, run, why, why_size);
+
+    if (!t || !trace) {
+        free(t);
+        return ENOMEM;
+    }
+    none.loops = 0;
+    waste_name(&none, name[GATE_BASE], SPEC_NAME_MAX);
+    waste_name(w, name[GATE_CANDIDATE], SPEC_NAME_MAX);
+    for (int side = 0; side < GATE_SIDES; side++)
+        make_command(trace, name[side], command[side]);
+    snprintf(json, sizeof json, "%.4000s/hyperfine.json",
+             session->config->folder);
+    snprintf(runs, sizeof runs, "%u", runs_for(trial));
+    const char *const argv[] = {"hyperfine",
+                                "-N",
+                                "--style",
+                                "none",
+                                "--warmup",
+                                "1",
+                                "--runs",
+                                runs,
+                                "--export-json",
+                                json,
+                                command[GATE_BASE],
+                                command[GATE_CANDIDATE],
+                                NULL};
+    uint64_t start = clock_wall_ns();
+    int err = spawn_and_wait(argv);
+    double seconds = (double)(clock_wall_ns() - start) * 1e-9;
+
+    if (!err)
+        err = read_json(json, t);
+    if (!err)
+        judge(t, seconds, trial);
+    else if (err != EINTR)
+        snprintf(why, why_size, "hyperfine: %s",
+                 err == ECHILD    ? "a run failed"
+                 : err == EBADMSG ? "its JSON is not what it should be"
+                                  : strerror(err));
+    unlink(json);
+    free(t);
+    return err;
+}
