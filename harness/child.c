@@ -183,6 +183,7 @@ static enum status replay_and_report(const struct child_config *c,
     replay_run(run->replay, c->meter->start, c->meter->stop);
     if (mallocs >= 0)
         emit_value(run, "malloc_calls", "", "1", counted_mallocs() - mallocs);
+    emit_value(run, "trace_hash", "", "1", (double)run->trace->hash);
     c->meter->report(run);
     replay_close(run->replay);
     return say(c->result_fd, STATUS_OK, "");
