@@ -83,6 +83,8 @@ static const char *cannot(const struct child_config *c,
 {
     if (t->threads > 1 && !(a->traits & TRAIT_SHARED))
         return "this allocator serves one thread only";
+    if (t->threads > 1 && c->meter->one_thread)
+        return c->meter->one_thread;
     if (t->totals.cross_frees && !(a->traits & TRAIT_FOREIGN))
         return "this allocator frees only where it allocated";
     if (a->max_align && t->totals.max_align_log2 < 63 &&
