@@ -83,6 +83,8 @@ static const char *cannot(const struct child_config *c,
 {
     if (t->threads > 1 && !(a->traits & TRAIT_SHARED))
         return "this allocator serves one thread only";
+    if (t->threads > 1 && c->meter->one_thread)
+        return c->meter->one_thread;
     if (t->totals.cross_frees && !(a->traits & TRAIT_FOREIGN))
         return "this allocator frees only where it allocated";
     if (a->max_align && t->totals.max_align_log2 < 63 &&
@@ -183,6 +185,7 @@ static enum status replay_and_report(const struct child_config *c,
     replay_run(run->replay, c->meter->start, c->meter->stop);
     if (mallocs >= 0)
         emit_value(run, "malloc_calls", "", "1", counted_mallocs() - mallocs);
+    emit_value(run, "trace_hash", "", "1", (double)run->trace->hash);
     c->meter->report(run);
     replay_close(run->replay);
     return say(c->result_fd, STATUS_OK, "");

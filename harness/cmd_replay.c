@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "callgrind_requests.h"
 #include "child.h"
 #include "commands.h"
 #include "foreign.h"
@@ -25,6 +26,7 @@
 #include "numbers.h"
 #include "places.h"
 #include "prepare.h"
+#include "simulate.h"
 
 struct replay_args {
     struct child_config child;
@@ -253,6 +255,10 @@ int cmd_replay(int argc, char **argv)
         exec_again((const char *const *)argv + 1, (size_t)argc - 1);
         status = STATUS_ERROR;
         snprintf(why, sizeof why, "cannot execute %s", places_program());
+    } else if (status == STATUS_OK && meter_is(a.meter, "simulated") &&
+               !callgrind_requests_heard()) {
+        status = simulate_exec(a.child.options, (const char *const *)argv + 1,
+                               (size_t)argc - 1, why, sizeof why);
     }
     if (status != STATUS_OK) {
         dprintf(a.child.result_fd, "!%s\t%s\n", status_name(status), why);

@@ -30,6 +30,10 @@
 
 enum { MAILBOX_GROUP = 8 /* pointers in a cache line */ };
 
+/* Where the digest begins: with 0, leading zeros would leave no trace in it.
+ * (The fractional part of the golden ratio.) */
+static const uint64_t digest_start = UINT64_C(0x9e3779b97f4a7c15);
+
 /* Where one thread stands, in either pass. */
 struct strand {
     uint64_t records; /* counted, or written so far */
@@ -615,7 +619,9 @@ static const char *check_op(struct compiler *c, const struct op *op,
     }
 }
 
-/* To tell whether the source plays the same operations twice. */
+/* To tell whether the source plays the same operations twice, and results
+ * whether they are of the same trace.  All that a replay does but the names
+ * of marks; made of numbers, so no machine's byte order or padding is in it. */
 static void digest_op(struct compiler *c, const struct op *op)
 {
     const uint64_t words[] = {(uint64_t)op->kind << 32 |
@@ -669,6 +675,7 @@ static int survey(struct compiler *c, const struct trace_source *source)
     if (err)
         return err;
     c->sink.put = compiler_put;
+    c->digest = digest_start;
     c->curve_step = 1;
     c->nmarks = 1; /* 0 is the peak */
     err = source->play(source, &c->sink);
@@ -716,7 +723,8 @@ static struct trace_file_header layout(const struct compiler *c,
                                   .ncurve = c->ncurve,
                                   .curve_step = c->curve_step,
                                   .mailboxes = c->mailboxes,
-                                  .totals = c->totals};
+                                  .totals = c->totals,
+                                  .hash = c->digest >> (64 - TRACE_HASH_BITS)};
     uint64_t offset = aligned(sizeof h);
 
     memcpy(h.magic, TRACE_FILE_MAGIC, sizeof h.magic);
@@ -767,7 +775,7 @@ static int emit(struct compiler *c, const struct trace_source *source,
         c->strand[i].out = (struct event *)(void *)(base + threads[i].offset);
     c->emitting = 1;
     c->place = c->accesses = c->totals.allocs = c->mailboxes = 0;
-    c->digest = 0;
+    c->digest = digest_start;
     c->nmarks = 1;
     if (!err)
         err = source->play(source, &c->sink);

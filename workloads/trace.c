@@ -189,6 +189,8 @@ static int fits(const struct mapped_trace *m, uint64_t offset, uint64_t n,
            n <= (m->bytes - offset) / size;
 }
 
+_Static_assert(TRACE_VERSION == 2, "the message below names it");
+
 static const char *check_header(const struct mapped_trace *m)
 {
     const struct trace_file_header *h = m->base;
@@ -196,7 +198,7 @@ static const char *check_header(const struct mapped_trace *m)
     if (m->bytes < sizeof *h || memcmp(h->magic, TRACE_FILE_MAGIC, 8))
         return "is no run-time trace";
     if (h->version != TRACE_VERSION)
-        return "has another version (want 1); compile it again";
+        return "has another version (want 2); compile it again";
     if (h->byte_order != TRACE_BYTE_ORDER)
         return "comes from a machine of another byte order";
     if (h->file_bytes != m->bytes)
@@ -204,7 +206,7 @@ static const char *check_header(const struct mapped_trace *m)
     if (h->threads < 1 || h->threads > OP_MAX_THREADS ||
         h->nmarks > TRACE_MARKS_MAX || h->ncurve > TRACE_CURVE_MAX ||
         h->mailboxes > EVENT_SLOT_MAX || h->mailboxes > m->bytes ||
-        h->curve_step < 1)
+        h->hash >> TRACE_HASH_BITS || h->curve_step < 1)
         return "has counts out of range";
     if (!fits(m, h->threads_offset, h->threads,
               sizeof(struct trace_file_thread)) ||
@@ -237,6 +239,7 @@ static const char *fill(struct mapped_trace *m)
     }
     m->trace = (struct trace){.threads = h->threads,
                               .totals = h->totals,
+                              .hash = h->hash,
                               .mailboxes = h->mailboxes,
                               .thread = m->thread,
                               .marks = (const void *)(base + h->marks_offset),

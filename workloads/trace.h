@@ -29,11 +29,12 @@
 #include "op.h"
 
 enum {
-    TRACE_VERSION = 1,
+    TRACE_VERSION = 2,
     TRACE_SYNC_SPACING = 256, /* operations of the global order */
     TRACE_READ_AHEAD = 16,    /* records that may be read after EV_END */
     TRACE_CURVE_MAX = 4096,   /* points of the curve of live bytes */
-    TRACE_MARKS_MAX = 256
+    TRACE_MARKS_MAX = 256,
+    TRACE_HASH_BITS = 52
 };
 
 enum event_op {
@@ -123,6 +124,8 @@ struct trace_thread {
 struct trace {
     unsigned threads;
     struct trace_totals totals;
+    uint64_t hash; /* of the operations, of TRACE_HASH_BITS: exact as a double too.
+                      The same operations have the same on every machine */
     uint64_t mailboxes;
     const struct trace_thread *thread; /* [threads] */
     const struct trace_mark *marks;    /* [nmarks]; marks[0] is "peak" */

@@ -32,6 +32,7 @@ struct trace_file_header {
     uint64_t curve_offset;   /* of uint64_t[ncurve] */
     uint64_t left_offset;    /* of trace_left[totals.left_blocks] */
     struct trace_totals totals;
+    uint64_t hash; /* see struct trace */
 };
 
 struct trace_file_thread {

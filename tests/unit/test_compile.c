@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -381,6 +382,71 @@ Test(compile, the_same_stream_gives_the_same_bytes)
     cr_assert_eq(scratch_read(&scratch, "2", second, sizeof second), n);
     cr_assert_leq(n, sizeof first);
     cr_assert_eq(memcmp(first, second, n), 0);
+}
+
+/* ---- the hash ---- */
+
+static uint64_t hash_of(const struct op *ops, size_t n)
+{
+    struct ops_array source = ops_array(ops, n);
+    struct trace *trace = compile_and_map(&source.source);
+    uint64_t hash = trace->hash;
+
+    cr_expect_lt(hash, UINT64_C(1) << TRACE_HASH_BITS);
+    cr_expect_eq((uint64_t)(double)hash, hash);
+    trace_unmap(trace);
+    return hash;
+}
+
+static const struct op hashed[] = {
+    {.kind = OP_ALLOC, .thread = 0, .object = 0, .size = 0},
+    {.kind = OP_ALLOC, .thread = 0, .object = 1, .size = 24, .align_log2 = 6},
+    {.kind = OP_MARK, .thread = 0, .name = "m"},
+    {.kind = OP_RESIZE, .thread = 0, .object = 1, .size = 100},
+    {.kind = OP_TOUCH, .thread = 0, .object = 1, .size = 7},
+    {.kind = OP_FREE, .thread = 0, .object = 0},
+};
+
+enum { HASHED = sizeof hashed / sizeof *hashed };
+
+Test(compile, the_hash_of_a_trace_is_the_same_on_every_machine)
+{
+    cr_expect_eq(hash_of(hashed, HASHED), UINT64_C(2493752602808145),
+                 "%" PRIu64, hash_of(hashed, HASHED));
+}
+
+static const struct {
+    const char *what;
+    size_t at;
+    struct op op;
+    int is_same;
+} hash_changes[] = {
+    {"name", 2, {.kind = OP_MARK, .thread = 0, .name = "n"}, 1},
+    {"size", 0, {.kind = OP_ALLOC, .thread = 0, .object = 0, .size = 1}, 0},
+    {"kind", 0, {.kind = OP_ZALLOC, .thread = 0, .object = 0, .size = 0}, 0},
+    {"thread", 4, {.kind = OP_TOUCH, .thread = 1, .object = 1, .size = 7}, 0},
+    {"object", 5, {.kind = OP_FREE, .thread = 0, .object = 1}, 0},
+    {"touch", 4, {.kind = OP_TOUCH, .thread = 0, .object = 1, .size = 8}, 0},
+    {"alignment",
+     1,
+     {.kind = OP_ALLOC, .object = 1, .size = 24, .align_log2 = 5},
+     0},
+};
+
+Test(compile, another_operation_is_another_hash)
+{
+    uint64_t hash = hash_of(hashed, HASHED);
+
+    for (size_t i = 0; i < sizeof hash_changes / sizeof *hash_changes; i++) {
+        struct op ops[HASHED];
+
+        memcpy(ops, hashed, sizeof ops);
+        ops[hash_changes[i].at] = hash_changes[i].op;
+        cr_expect_eq(hash_of(ops, HASHED) == hash, hash_changes[i].is_same,
+                     "%s", hash_changes[i].what);
+    }
+    cr_expect_neq(hash_of(hashed, HASHED - 1), hash);
+    cr_expect_neq(hash_of(hashed, 1), hash_of(hashed, 2));
 }
 
 /* ---- malformed streams ---- */

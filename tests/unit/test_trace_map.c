@@ -215,6 +215,11 @@ static void poke_boxes(void)
     header()->mailboxes = bytes + 1;
 }
 
+static void poke_hash(void)
+{
+    header()->hash = UINT64_C(1) << TRACE_HASH_BITS;
+}
+
 static void poke_threads_offset(void)
 {
     header()->threads_offset = bytes - 8;
@@ -350,7 +355,7 @@ static const struct {
     const char *why;
 } faults[] = {
     {poke_magic, "is no run-time trace"},
-    {poke_version, "has another version (want 1); compile it again"},
+    {poke_version, "has another version (want 2); compile it again"},
     {poke_order, "comes from a machine of another byte order"},
     {poke_bytes, "is truncated"},
     {poke_no_threads, "has counts out of range"},
@@ -359,6 +364,7 @@ static const struct {
     {poke_marks, "has counts out of range"},
     {poke_curve, "has counts out of range"},
     {poke_boxes, "has counts out of range"},
+    {poke_hash, "has counts out of range"},
     {poke_threads_offset, "has tables outside the file"},
     {poke_marks_offset, "has tables outside the file"},
     {poke_curve_offset, "has tables outside the file"},
