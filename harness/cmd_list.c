@@ -124,6 +124,7 @@ static int list_one(const char *name)
     const char *colon = strchr(name, ':');
     const struct workload *w = colon ? NULL : workload_find(name);
     const struct allocator *a = colon ? NULL : allocator_find(name);
+    const struct meter *m = meter_find(name);
 
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(name, sections[i].name)) {
@@ -139,8 +140,11 @@ static int list_one(const char *name)
             putchar('\n');
             knobs_print(stdout, a->knobs);
         }
+    } else if (m) {
+        printf("%s: %s\n%s", m->name, m->summary,
+               m->options_help ? m->options_help : "");
     }
-    return w || a;
+    return w || a || m;
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
@@ -150,7 +154,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
         if (!list_one(arg))
             argp_error(state,
                        "\"%s\" (want workloads, traces, allocators, "
-                       "meters, or the name of a workload or of an "
+                       "meters, or the name of a workload, a meter or an "
                        "allocator of ours)",
                        arg);
         return 0;
@@ -169,7 +173,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
     NULL,
     parse_opt,
-    "[workloads|traces|allocators|meters|WORKLOAD|ALLOCATOR]...",
+    "[workloads|traces|allocators|meters|WORKLOAD|ALLOCATOR|METER]...",
     "What there is to compare, and on what.\v"
     "Examples:\n"
     "  heapyard list\n"

@@ -19,7 +19,10 @@
 #include "ticks.h"
 
 enum {
-    SETTLE_NS = 5000000 /* a tick of the kernel and more */
+    SETTLE_NS = 5000000, /* a tick of the kernel and more */
+    /* Bytes: more state of the ops than this is used thinly, by hundreds of
+     * threads, and comes into memory as it is used. */
+    OWN_TOUCHED_MAX = 128 * 1024 * 1024
 };
 
 struct seat {
@@ -234,7 +237,7 @@ static int map_tables(struct replay *r)
         return ENOMEM;
     os_pages_touch(r->slots, r->slots_bytes);
     os_pages_touch((void *)r->mailboxes, r->mailboxes_bytes);
-    if (r->own)
+    if (r->own && r->own_bytes <= OWN_TOUCHED_MAX)
         os_pages_touch(r->own, r->own_bytes);
     return 0;
 }

@@ -44,10 +44,11 @@ static int order_places(const struct sample *x, const struct sample *y)
     return order_samples(x, &same);
 }
 
-/* A curve has a time in `at`; a mark or a value of the whole run has not. */
-static bool is_curve(const struct row *row)
+/* A point of a curve has a time in `at`, and a single call its operation: they
+ * are of one run, and nothing to take a median of. */
+static bool is_of_one_run(const struct row *row)
 {
-    return isdigit((unsigned char)row->at[0]);
+    return isdigit((unsigned char)row->at[0]) || !strncmp(row->at, "op:", 3);
 }
 
 static int gather(struct row_reader *reader, struct cells *cells, char *why,
@@ -56,7 +57,7 @@ static int gather(struct row_reader *reader, struct cells *cells, char *why,
     struct row row;
     int err;
     while ((err = row_reader_next(reader, &row, why, why_size)) == 0) {
-        if (is_curve(&row))
+        if (is_of_one_run(&row))
             continue;
         err = cells_add(cells, &row);
         if (err == EINVAL) {

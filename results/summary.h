@@ -58,9 +58,10 @@ int stat_median(const double x[], size_t n, uint64_t seed,
 int stat_ratio(const double a[], const double b[], size_t n, uint64_t seed,
                struct interval *out);
 
-/* Read samples.csv and reduce it.  Rows whose `at` is a time ("0.125") are
- * left out: they are curves, not estimates.  Returns 0, EBADMSG (why names
- * file, line, column), ENODATA if there is no row, or an errno. */
+/* Read samples.csv and reduce it.  Rows whose `at` is a time ("0.125") or an
+ * operation ("op:17") are left out: they are not estimates.  Returns 0,
+ * EBADMSG (why names file, line, column), ENODATA if there is no row, or an
+ * errno. */
 int summary_from_samples(const char *samples_path, const char *baseline,
                          struct summary *out, char *why, size_t why_size);
 int summary_write(const struct summary *, FILE *);

@@ -419,9 +419,10 @@ static void inspect_latency(const struct replay_case *c, struct replay *r,
     (void)h;
     for (unsigned i = 0; i < replay_threads(r); i++)
         for (unsigned k = 0; k < LATENCY_KINDS; k++)
-            count[k] += ((const struct latency_state *)replay_own(r, i))
-                            ->ticks[k]
-                            .count;
+            for (unsigned j = 0; j < LATENCY_CLASSES; j++)
+                count[k] += ((const struct latency_state *)replay_own(r, i))
+                                ->ticks[k][j]
+                                .count;
     expect(fd, "births", count[LATENCY_MALLOC] + count[LATENCY_CALLOC],
            t->allocs);
     expect(fd, "zeroed births", count[LATENCY_CALLOC] > 0, 1);
