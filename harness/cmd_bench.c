@@ -14,6 +14,7 @@
 
 #include "carry_out.h"
 #include "commands.h"
+#include "doctor.h"
 #include "environment.h"
 #include "places.h"
 #include "report.h"
@@ -331,6 +332,7 @@ int cmd_bench(int argc, char **argv)
         plan_free(&b.plan);
         return code;
     }
+    doctor_warn(b.verb, b.folder, stderr);
     code = carry_out_bench(&b);
     plan_free(&b.plan);
     return code;

@@ -20,6 +20,9 @@ void environment_date(char *out, size_t size);
  * as "unknown".  Returns 0 or an errno. */
 int environment_append(const char *path, const char *session);
 
+/* Whether "NAME=VALUE" changes what an allocator does. */
+int environment_is_tuning(const char *variable);
+
 /* One line for captions: CPU, number of CPUs, kernel, libc. */
 void environment_line(char *out, size_t size);
 

@@ -32,10 +32,10 @@ struct run_counts {
 /* Carry out the plan.  Each run's rows are written at once or not at all; on
  * a full disk the rows before stay whole.
  *
- * Returns 0, also if after_block ended it; EINTR if the user stopped it (rows are kept); EBUSY if another
- * runner is at work in the folder; EEXIST if there are samples and resume is
- * 0; EINVAL if they are of another plan; or the errno of a file.  On error
- * why[why_size] is one line. */
+ * Returns 0, also if after_block ended it; EINTR if the user stopped it (rows
+ * are kept); EBUSY if another runner is at work in the folder; EEXIST if there
+ * are samples and resume is 0; EINVAL if they are of another plan; or the errno
+ * of a file.  On error why[why_size] is one line. */
 int run_plan(const struct run_config *, struct run_counts *, char *why,
              size_t why_size);
 

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
 
-verbs="bench list plan run stat report record trace heap replay"
+verbs="bench doctor list plan run stat report record trace heap replay"
 
 # ---- help ----
 
