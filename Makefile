@@ -21,6 +21,8 @@ bench_options = $(strip \
 	$(call option,ALLOCATORS,allocators) \
 	$(call option,THREADS,threads) \
 	$(call option,RUNS,runs) \
+	$(call option,PRECISION,precision) \
+	$(call option,BUDGET,budget) \
 	$(call option,SEED,seed) \
 	$(call option,SCALE,scale) \
 	$(call option,METERS,meters) \
@@ -75,6 +77,7 @@ help:
 	@echo 'make bench           compare allocators; may be given:'
 	@echo '    WORKLOAD=churn ALLOCATORS=system,jemalloc THREADS=1,2 RUNS=10'
 	@echo '    SEED=1 SCALE=0.5 METERS=time,memory TOUCH=page OUT=FOLDER'
+	@echo '    PRECISION=1% BUDGET=5m'
 	@echo '                     (each is the option of heapyard bench of that name)'
 	@echo 'make report          table and charts of the newest result, or of IN=FOLDER'
 	@echo 'make test            all tests'

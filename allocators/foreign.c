@@ -49,6 +49,14 @@ static const struct known {
 const char *const foreign_names[] = {"jemalloc", "mimalloc", "tcmalloc",
                                      "tbbmalloc", NULL};
 
+const char *foreign_package(const char *name)
+{
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i].name, name) == 0)
+            return known[i].package;
+    return NULL;
+}
+
 /* The search for one library: the best file so far. */
 struct search {
     const char *pattern;

@@ -19,6 +19,9 @@ enum { FOREIGN_WHY_MAX = 512 }; /* bytes that hold any reason given here */
 /* The names that foreign_find knows, ended by NULL. */
 extern const char *const foreign_names[];
 
+/* The Debian package of one of them, or NULL. */
+const char *foreign_package(const char *name);
+
 /* Find a library that can be preloaded as malloc.
  *
  * name  one of foreign_names, searched in the system's library folders and in

@@ -14,10 +14,13 @@
 
 #include "carry_out.h"
 #include "commands.h"
+#include "doctor.h"
 #include "environment.h"
 #include "places.h"
 #include "report.h"
 #include "spec_args.h"
+#include "stop_rule.h"
+#include "ticks.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -27,6 +30,7 @@ struct bench {
     struct plan plan;
     char folder[PATH_ROOM];
     char samples[PATH_ROOM + 32];
+    struct stop_rule rule;
 };
 
 static int fail(const struct bench *b, const char *what, int code)
@@ -78,16 +82,30 @@ static int save_plan(struct bench *b)
     return err == EEXIST ? EXIT_USAGE : err ? EXIT_INFRA : EXIT_GOOD;
 }
 
+static int check_rule(struct bench *b)
+{
+    char why[512];
+
+    b->rule = (struct stop_rule){.precision = b->args.spec.precision,
+                                 .budget_s = b->args.spec.budget_s,
+                                 .baseline = b->args.baseline,
+                                 .plan = &b->plan,
+                                 .samples = b->samples,
+                                 .begin_ns = clock_wall_ns()};
+    return stop_rule_check(&b->rule, why, sizeof why) ? fail(b, why, EXIT_USAGE)
+                                                      : EXIT_GOOD;
+}
+
 /* A baseline that was asked for must be in the plan. */
-static int check_baseline(struct bench *b)
+static int check_plan(struct bench *b)
 {
     char why[512];
 
     if (!strcmp(b->args.baseline, "system"))
-        return EXIT_GOOD;
+        return check_rule(b);
     for (size_t i = 0; i < b->plan.n; i++)
         if (!strcmp(b->plan.runs[i].allocator, b->args.baseline))
-            return EXIT_GOOD;
+            return check_rule(b);
     snprintf(why, sizeof why,
              "--baseline = %.200s (want one of the allocators of the plan)",
              b->args.baseline);
@@ -105,14 +123,14 @@ static int read_plan(struct bench *b, const char *path)
     if (plan_read(path, &b->plan, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
     if (!b->args.has_spec)
-        return check_baseline(b);
+        return check_plan(b);
     if (plan_expand(&b->args.spec, &wanted, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
     int is_same = plan_equal(&b->plan, &wanted);
 
     plan_free(&wanted);
     if (is_same)
-        return check_baseline(b);
+        return check_plan(b);
     snprintf(why, sizeof why,
              "%.300s is another plan than these options make (leave them out, "
              "or use another --out)",
@@ -128,12 +146,13 @@ static int make_plan(struct bench *b)
         snprintf(b->folder, sizeof b->folder, "%s", b->args.out);
     else
         default_folder(b);
+    path_in(b, "samples.csv", b->samples);
     path_in(b, "plan.tsv", path);
     if (b->args.resume)
         return read_plan(b, path);
     if (plan_expand(&b->args.spec, &b->plan, why, sizeof why))
         return fail(b, why, EXIT_USAGE);
-    if (check_baseline(b))
+    if (check_plan(b))
         return EXIT_USAGE;
     int err = make_folders(b->folder);
     if (err) {
@@ -167,20 +186,30 @@ static int summarize(const struct bench *b, struct summary *summary)
 }
 
 /* A first look, while the rest is still running. */
-static void show_first_block(void *arg)
+static void show_first_block(const struct bench *b)
 {
-    const struct bench *b = arg;
     struct summary summary;
 
     if (b->plan.runs[b->plan.n - 1].block < 3 || summarize(b, &summary))
         return;
-    printf("First look, after 1 of %u blocks (no intervals yet):\n\n",
+    printf("First look, after 1 of %s%u blocks (no intervals yet):\n\n",
+           stop_rule_is_set(&b->rule) ? "up to " : "",
            b->plan.runs[b->plan.n - 1].block);
     report_table(&summary, stdout, terminal_width(),
                  (isatty(STDOUT_FILENO) ? REPORT_COLOUR : 0) | REPORT_BRIEF);
     printf("Going on for intervals; Ctrl-C keeps what is done.\n\n");
     fflush(stdout);
     summary_free(&summary);
+}
+
+static int after_block(void *arg, uint32_t block, size_t done)
+{
+    struct bench *b = arg;
+    int stop = stop_rule_after_block(&b->rule, block, done);
+
+    if (block == 1 && !stop)
+        show_first_block(b);
+    return stop;
 }
 
 static int save_summary(const struct bench *b, const struct summary *summary)
@@ -258,6 +287,29 @@ static int report(const struct bench *b)
     return err || (undrawn && undrawn != ENOENT) ? EXIT_INFRA : EXIT_GOOD;
 }
 
+static int carry_out_bench(struct bench *b)
+{
+    char again[128] = "bench";
+
+    stop_rule_options(&b->rule, again + strlen(again),
+                      sizeof again - strlen(again));
+    struct run_config config = {.plan = &b->plan,
+                                .folder = b->folder,
+                                .resume = b->args.resume,
+                                .again = again,
+                                .after_block = after_block,
+                                .arg = b,
+                                .may_stop = stop_rule_is_set(&b->rule)};
+    int code = carry_out(b->verb, &config);
+
+    if (code != EXIT_GOOD && code != EXIT_BAD_RUNS)
+        return code;
+    stop_rule_tell(&b->rule, b->verb, stderr);
+    int reported = report(b);
+
+    return reported ? reported : code;
+}
+
 int cmd_bench(int argc, char **argv)
 {
     static const char doc[] =
@@ -269,6 +321,7 @@ int cmd_bench(int argc, char **argv)
         "  heapyard bench --workload server-sim\n"
         "  heapyard bench --workload churn:objects=100000 --threads 1,2 "
         "--runs 20\n"
+        "  heapyard bench --workload churn --precision 1% --budget 10m\n"
         "  heapyard bench --workload sqlite --allocator ./libmine.so\n"
         "  heapyard bench --resume --out results/out/20261122-server-sim\n";
     struct bench b = {.verb = argv[0]};
@@ -279,19 +332,8 @@ int cmd_bench(int argc, char **argv)
         plan_free(&b.plan);
         return code;
     }
-    path_in(&b, "samples.csv", b.samples);
-    struct run_config config = {.plan = &b.plan,
-                                .folder = b.folder,
-                                .resume = b.args.resume,
-                                .again = "bench",
-                                .first_block = show_first_block,
-                                .arg = &b};
-    code = carry_out(b.verb, &config);
-    if (code == EXIT_GOOD || code == EXIT_BAD_RUNS) {
-        int reported = report(&b);
-
-        code = reported ? reported : code;
-    }
+    doctor_warn(b.verb, b.folder, stderr);
+    code = carry_out_bench(&b);
     plan_free(&b.plan);
     return code;
 }

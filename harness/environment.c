@@ -192,24 +192,29 @@ static void find_commit(char out[VALUE_MAX])
     snprintf(out, VALUE_MAX, "%s", places_commit());
 }
 
-/* Variables that change what an allocator does. */
-static void find_tuning(char out[VALUE_MAX])
+int environment_is_tuning(const char *variable)
 {
     static const char *const prefixes[] = {
         "MALLOC_", "MIMALLOC_", "TCMALLOC_",  "TBB_MALLOC",
         "JE_",     "GLIBC_TUN", "LD_PRELOAD", "LD_LIBRARY_PATH"};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (!strncmp(variable, prefixes[i], strlen(prefixes[i])))
+            return 1;
+    return 0;
+}
+
+static void find_tuning(char out[VALUE_MAX])
+{
     extern char **environ;
     size_t n = 0;
 
     snprintf(out, VALUE_MAX, "none");
     for (char **e = environ; *e; e++)
-        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-            if (!strncmp(*e, prefixes[i], strlen(prefixes[i])) &&
-                n < VALUE_MAX - 1) {
-                int k =
-                    snprintf(out + n, VALUE_MAX - n, "%s%s", n ? " " : "", *e);
-                n += k > 0 ? (size_t)k : 0;
-            }
+        if (environment_is_tuning(*e) && n < VALUE_MAX - 1) {
+            int k = snprintf(out + n, VALUE_MAX - n, "%s%s", n ? " " : "", *e);
+            n += k > 0 ? (size_t)k : 0;
+        }
 }
 
 static const struct fact {

@@ -24,6 +24,9 @@ int environment_append(const char *path, const char *session);
  * cannot be found out, or if there is no such key. */
 void environment_fact(const char *key, char *out, size_t size);
 
+/* Whether "NAME=VALUE" changes what an allocator does. */
+int environment_is_tuning(const char *variable);
+
 /* One line for captions: CPU, number of CPUs, kernel, libc. */
 void environment_line(char *out, size_t size);
 

@@ -18,6 +18,7 @@ static const struct verb {
     const char *help;
 } verbs[] = {
     {"bench", cmd_bench, "plan, run, stat and report in a row"},
+    {"doctor", cmd_doctor, "look at the machine before measuring on it"},
     {"list", cmd_list, "what there is: workloads, traces, allocators, meters"},
     {"plan", cmd_plan, "write the list of runs, one line each"},
     {"run", cmd_run, "carry out a plan: samples.csv"},

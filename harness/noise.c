@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "ticks.h"
+
 enum { PATH_ROOM = 4096 };
 
 /* The first line: "cpu user nice system idle iowait irq softirq steal …";
@@ -56,7 +58,7 @@ static void read_pressure(const char *root, enum pressure kind, struct noise *n)
 
 void noise_read(const char *root, struct noise *n)
 {
-    *n = (struct noise){0};
+    *n = (struct noise){.ns = clock_wall_ns()};
     read_cpu(root, n);
     for (int kind = 0; kind < PRESSURE_KINDS; kind++)
         read_pressure(root, (enum pressure)kind, n);

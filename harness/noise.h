@@ -18,6 +18,7 @@
 enum pressure { PRESSURE_CPU, PRESSURE_MEMORY, PRESSURE_IO, PRESSURE_KINDS };
 
 struct noise {
+    uint64_t ns; /* clock_wall_ns of the reading */
     int has_cpu;
     /* Ticks of sysconf(_SC_CLK_TCK) since boot, of all CPUs added up. */
     uint64_t all, idle, steal;

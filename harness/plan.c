@@ -42,9 +42,10 @@ static int append(struct plan *plan, const struct plan_run *run)
 static uint32_t blocks_of(const struct spec *spec, const char *meter)
 {
     if (meter_is(meter, "time"))
-        return spec->runs;
+        return spec_runs(spec);
     if (meter_is(meter, "memory"))
-        return spec->memory_runs < spec->runs ? spec->memory_runs : spec->runs;
+        return spec->memory_runs < spec_runs(spec) ? spec->memory_runs
+                                                   : spec_runs(spec);
     return 1;
 }
 

@@ -28,10 +28,12 @@ static void format_left(const struct progress *p, char *out, size_t size)
     }
     double left = spent / (double)p->done * (double)(p->total - p->done);
 
+    const char *most = p->may_stop ? "at most " : "";
+
     if (left >= 90)
-        snprintf(out, size, "about %.0f min left", left / 60 + 0.5);
+        snprintf(out, size, "%sabout %.0f min left", most, left / 60 + 0.5);
     else
-        snprintf(out, size, "about %.0f s left", left);
+        snprintf(out, size, "%sabout %.0f s left", most, left);
 }
 
 /* Work of which nobody knows how much it is. */

@@ -15,6 +15,7 @@ struct progress {
     uint64_t start_ns, last_ns;
     size_t total, done;
     int is_terminal;
+    int may_stop; /* before all is done; set after progress_start */
 };
 
 /* total 0: unknown. */

@@ -309,27 +309,33 @@ static int run_one(struct session *s, const struct plan_run *run)
     return err;
 }
 
-static int is_last_of_first_block(const struct plan *plan, size_t i)
+/* Whether run i ends a block, and what follows is not done already. */
+static int ends_block(const struct session *s, size_t i)
 {
-    return plan->runs[i].block == 1 &&
-           (i + 1 == plan->n || plan->runs[i + 1].block != 1);
+    const struct plan *plan = s->config->plan;
+
+    return i + 1 == plan->n ||
+           (plan->runs[i + 1].block != plan->runs[i].block &&
+            !s->is_done[i + 1]);
 }
 
 static int run_all(struct session *s)
 {
     const struct plan *plan = s->config->plan;
-    int err = 0;
+    int err = 0, stop = 0;
 
     progress_start(&s->progress, plan->n - s->counts->kept);
-    for (size_t i = 0; i < plan->n && !err; i++) {
+    s->progress.may_stop = s->config->may_stop;
+    for (size_t i = 0; i < plan->n && !err && !stop; i++) {
         if (!s->is_done[i]) {
             err = run_one(s, &plan->runs[i]);
             progress_step(&s->progress);
             s->counts->done += !err;
         }
-        if (!err && s->config->first_block && is_last_of_first_block(plan, i)) {
+        if (!err && s->config->after_block && ends_block(s, i)) {
             progress_clear(&s->progress);
-            s->config->first_block(s->config->arg);
+            stop = s->config->after_block(s->config->arg, plan->runs[i].block,
+                                          s->counts->done);
         }
     }
     progress_clear(&s->progress);

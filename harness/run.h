@@ -14,9 +14,12 @@ struct run_config {
     const char *folder; /* exists; gets samples.csv, environment.csv */
     int resume;         /* leave out runs that samples.csv has already */
     const char *again;  /* verb and arguments that resume, for messages */
-    /* After the last run of the first block, or NULL. */
-    void (*first_block)(void *arg);
+    /* At the end of each block that samples.csv now ends with, or NULL; `done`
+     * is how many runs were carried out now.  Returns 1 to leave the rest of
+     * the plan undone, else 0. */
+    int (*after_block)(void *arg, uint32_t block, size_t done);
     void *arg;
+    int may_stop; /* after_block may; for what is said meanwhile */
 };
 
 struct run_counts {
@@ -29,10 +32,10 @@ struct run_counts {
 /* Carry out the plan.  Each run's rows are written at once or not at all; on
  * a full disk the rows before stay whole.
  *
- * Returns 0; EINTR if the user stopped it (rows are kept); EBUSY if another
- * runner is at work in the folder; EEXIST if there are samples and resume is
- * 0; EINVAL if they are of another plan; or the errno of a file.  On error
- * why[why_size] is one line. */
+ * Returns 0, also if after_block ended it; EINTR if the user stopped it (rows
+ * are kept); EBUSY if another runner is at work in the folder; EEXIST if there
+ * are samples and resume is 0; EINVAL if they are of another plan; or the errno
+ * of a file.  On error why[why_size] is one line. */
 int run_plan(const struct run_config *, struct run_counts *, char *why,
              size_t why_size);
 

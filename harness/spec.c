@@ -25,7 +25,9 @@ const struct spec_key spec_keys[] = {
     {"meters", "LIST",
      "what to measure, one run each: see `heapyard list meters` (default: "
      "time,memory,leak)"},
-    {"runs", "N", "runs of the time meter, 1..1000 (default: 10)"},
+    {"runs", "N",
+     "runs of the time meter, 1..1000, or auto: 10; at most 200 with "
+     "--precision, 1000 with --budget (default: auto)"},
     {"memory-runs", "N",
      "runs of the memory meter, no more than --runs (default: 6)"},
     {"seed", "N", "of the workloads and of the order of runs (default: 1)"},
@@ -37,6 +39,12 @@ const struct spec_key spec_keys[] = {
      "how far threads may run ahead of each other, 512.. or 0 for no bound "
      "(default: 2000)"},
     {"timeout", "S", "of one run, in seconds (default: 60)"},
+    {"precision", "P%",
+     "stop after 6 blocks or more when the 95 % interval of every time ratio "
+     "is within +-P % of it (default: none)"},
+    {"budget", "TIME",
+     "begin no block that would end later than this, as 60s, 5m or 1h "
+     "(default: none)"},
     {0},
 };
 
@@ -170,6 +178,10 @@ static int set_allocators(struct spec *s, const char *v)
 
 static int set_runs(struct spec *s, const char *v)
 {
+    if (!strcmp(v, "auto")) {
+        s->runs = 0;
+        return 0;
+    }
     return set_u32(v, 1, 1000, &s->runs);
 }
 
@@ -198,6 +210,52 @@ static int set_timeout(struct spec *s, const char *v)
     return set_u32(v, 1, 86400, &s->timeout_s);
 }
 
+/* "1.5%" */
+static int set_precision(struct spec *s, const char *v)
+{
+    char number[16];
+    size_t n = strlen(v);
+    double percent = 0;
+
+    if (strcmp(v, "none") != 0) {
+        if (n < 2 || n > sizeof number || v[n - 1] != '%')
+            return EINVAL;
+        snprintf(number, sizeof number, "%.*s", (int)(n - 1), v);
+        if (real_parse(number, 0.1, 50, &percent))
+            return EINVAL;
+    }
+    s->precision = percent / 100;
+    return 0;
+}
+
+/* Seconds, or a number with a unit. */
+static int set_budget(struct spec *s, const char *v)
+{
+    static const struct {
+        const char *name;
+        uint32_t seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}};
+    enum { WEEK = 7 * 24 * 3600 };
+    size_t digits = strspn(v, "0123456789");
+    char number[16];
+    uint64_t n;
+
+    if (!strcmp(v, "none")) {
+        s->budget_s = 0;
+        return 0;
+    }
+    if (digits >= sizeof number)
+        return EINVAL;
+    snprintf(number, sizeof number, "%.*s", (int)digits, v);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (!strcmp(v + digits, units[i].name) &&
+            !number_parse(number, 1, WEEK / units[i].seconds, &n)) {
+            s->budget_s = (uint32_t)n * units[i].seconds;
+            return 0;
+        }
+    return EINVAL;
+}
+
 /* In the order of spec_keys. */
 static const struct setter {
     int (*set)(struct spec *, const char *value);
@@ -214,6 +272,8 @@ static const struct setter {
     {set_touch, "none, byte, page, line, full"},
     {set_window, "0, or 512..4294967295 operations"},
     {set_timeout, "1..86400 seconds"},
+    {set_precision, "0.1%..50%, or none"},
+    {set_budget, "1s..168h, as 60s, 5m or 1h, or none"},
 };
 
 _Static_assert(sizeof setters / sizeof *setters + 1 ==
@@ -235,7 +295,7 @@ int spec_set(struct spec *spec, const char *key, const char *value, char *why,
     snprintf(why, why_size,
              "no key is called \"%s\" (want one of: workload, "
              "allocators, threads, meters, runs, memory-runs, seed, scale, "
-             "touch, window, timeout)",
+             "touch, window, timeout, precision, budget)",
              key);
     return EINVAL;
 }
@@ -244,7 +304,6 @@ void spec_init(struct spec *spec)
 {
     *spec = (struct spec){.threads = {1},
                           .nthreads = 1,
-                          .runs = 10,
                           .memory_runs = 6,
                           .seed = 1,
                           .scale = 1.0,
@@ -256,6 +315,13 @@ void spec_init(struct spec *spec)
              "null,system,arena,slab,buddy,pool,jemalloc,mimalloc,tcmalloc,"
              "tbbmalloc");
     set_list(&spec->meters, "time,memory,leak");
+}
+
+uint32_t spec_runs(const struct spec *spec)
+{
+    if (spec->runs)
+        return spec->runs;
+    return spec->budget_s ? 1000 : spec->precision > 0 ? 200 : 10;
 }
 
 /* ---- the file ---- */

@@ -25,17 +25,22 @@ struct spec {
     struct spec_list workloads, allocators, meters;
     uint32_t threads[SPEC_LIST_MAX];
     unsigned nthreads;
-    uint32_t runs;        /* blocks of the time meter */
+    uint32_t runs;        /* blocks of the time meter; 0: see spec_runs */
     uint32_t memory_runs; /* blocks of the memory meter; runs, if fewer */
     uint64_t seed;
     double scale;
     enum touch touch;
     uint32_t window;    /* operations */
     uint32_t timeout_s; /* of one run */
+    double precision;   /* at which to stop: 0.01 is 1 %; 0: not */
+    uint32_t budget_s;  /* after which to stop; 0: not */
 };
 
 /* The presets that `heapyard bench --help` names. */
 void spec_init(struct spec *);
+
+/* Blocks of the time meter: at most, if the bench may stop before. */
+uint32_t spec_runs(const struct spec *);
 
 /* Set one key.  Returns 0, or EINVAL and why: "threads = 0 (want 1..1024)". */
 int spec_set(struct spec *, const char *key, const char *value, char *why,

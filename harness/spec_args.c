@@ -44,6 +44,12 @@ static error_t add_allocator(struct argp_state *state, struct spec *spec,
     return 0;
 }
 
+/* Beside --resume it says how far to go on, not what is compared. */
+static int is_stop_rule(const char *name)
+{
+    return !strcmp(name, "precision") || !strcmp(name, "budget");
+}
+
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
 {
     struct spec_args *a = state->input;
@@ -70,7 +76,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
     default:
         if (key < KEY_FIRST || key >= KEY_FIRST + SPEC_OPTIONS_MAX)
             return ARGP_ERR_UNKNOWN;
-        a->has_spec = 1;
+        a->has_spec |= !is_stop_rule(spec_keys[key - KEY_FIRST].name);
         if (spec_set(&a->spec, spec_keys[key - KEY_FIRST].name, arg, why,
                      sizeof why))
             argp_error(state, "--%s", why);

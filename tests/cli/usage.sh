@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
 
-verbs="bench list plan run stat report record trace heap replay"
+verbs="bench doctor list plan run stat report record trace heap replay"
 
 # ---- help ----
 
@@ -41,7 +41,7 @@ done
 
 # Every option that --help of bench promises is one.
 for option in workload allocators threads meters runs memory-runs seed scale \
-    touch window timeout spec allocator out resume baseline; do
+    touch window timeout precision budget spec allocator out resume baseline; do
     expect 0 "$HEAPYARD" bench --help
     expect_line out "^ .*--$option"
 done
@@ -105,6 +105,8 @@ touch|some|none, byte, page, line, full
 window|511|0, or 512\.\.4294967295
 timeout|0|1\.\.86400
 timeout|86401|1\.\.86400
+precision|1|0\.1%\.\.50%
+budget|0s|1s\.\.168h
 meters|tim|time, memory, leak, latency, check
 meters|time,,memory|time, memory, leak, latency, check
 allocators||.*names

@@ -51,7 +51,9 @@ static void require_sound(const struct spec *spec)
     require(spec->nthreads >= 1 && spec->nthreads <= SPEC_LIST_MAX);
     for (unsigned i = 0; i < spec->nthreads; i++)
         require(spec->threads[i] >= 1 && spec->threads[i] <= OP_MAX_THREADS);
-    require(spec->runs >= 1 && spec->runs <= 1000);
+    require(spec_runs(spec) >= 1 && spec_runs(spec) <= 1000);
+    require(spec->precision >= 0 && spec->precision <= 0.5);
+    require(spec->budget_s <= 7 * 24 * 3600);
     require(spec->memory_runs >= 1 && spec->memory_runs <= 1000);
     require(spec->scale >= 1e-4 && spec->scale <= 1e4);
     require(spec->touch < TOUCH_KINDS);

@@ -96,6 +96,15 @@ static const struct {
     {"window", "512"},
     {"window", "4294967295"},
     {"timeout", "86400"},
+    {"runs", "auto"},
+    {"precision", "0.1%"},
+    {"precision", "50%"},
+    {"precision", "none"},
+    {"budget", "1"},
+    {"budget", "604800s"},
+    {"budget", "10080m"},
+    {"budget", "168h"},
+    {"budget", "none"},
 };
 
 Test(spec, good_values_are_taken)
@@ -105,14 +114,16 @@ Test(spec, good_values_are_taken)
                      "%s", why);
 }
 
-#define NAMES   "(want different names, separated by commas)"
-#define THREADS "(want different numbers in 1..1024, separated by commas)"
-#define METERS  "(want time, memory, leak, latency, check, each at most once)"
-#define TOUCHES "(want none, byte, page, line, full)"
-#define WINDOW  "(want 0, or 512..4294967295 operations)"
+#define NAMES      "(want different names, separated by commas)"
+#define THREADS    "(want different numbers in 1..1024, separated by commas)"
+#define METERS     "(want time, memory, leak, latency, check, each at most once)"
+#define TOUCHES    "(want none, byte, page, line, full)"
+#define WINDOW     "(want 0, or 512..4294967295 operations)"
+#define PRECISIONS "(want 0.1%..50%, or none)"
+#define BUDGETS    "(want 1s..168h, as 60s, 5m or 1h, or none)"
 #define KEYS                                                                   \
     "(want one of: workload, allocators, threads, meters, runs, memory-runs, " \
-    "seed, scale, touch, window, timeout)"
+    "seed, scale, touch, window, timeout, precision, budget)"
 
 static const struct {
     const char *key, *value, *why;
@@ -152,6 +163,22 @@ static const struct {
     {"window", "4294967296", "window = 4294967296 " WINDOW},
     {"timeout", "0", "timeout = 0 (want 1..86400 seconds)"},
     {"timeout", "86401", "timeout = 86401 (want 1..86400 seconds)"},
+    {"precision", "1", "precision = 1 " PRECISIONS},
+    {"precision", "%", "precision = % " PRECISIONS},
+    {"precision", "0%", "precision = 0% " PRECISIONS},
+    {"precision", "50.1%", "precision = 50.1% " PRECISIONS},
+    {"precision", "-1%", "precision = -1% " PRECISIONS},
+    {"precision", "1%%", "precision = 1%% " PRECISIONS},
+    {"precision", "1.00000000000000001%",
+     "precision = 1.00000000000000001% " PRECISIONS},
+    {"budget", "0s", "budget = 0s " BUDGETS},
+    {"budget", "s", "budget = s " BUDGETS},
+    {"budget", "", "budget =  " BUDGETS},
+    {"budget", "1d", "budget = 1d " BUDGETS},
+    {"budget", "1.5h", "budget = 1.5h " BUDGETS},
+    {"budget", "169h", "budget = 169h " BUDGETS},
+    {"budget", "00000000000000000001s",
+     "budget = 00000000000000000001s " BUDGETS},
     {"thread", "1", "no key is called \"thread\" " KEYS},
     {"", "1", "no key is called \"\" " KEYS},
     {"Runs", "1", "no key is called \"Runs\" " KEYS},
@@ -200,6 +227,33 @@ Test(spec, values_arrive_where_they_belong)
     cr_assert_eq(spec.touch, TOUCH_FULL);
     cr_assert_eq(spec.window, 0);
     cr_assert_eq(spec.timeout_s, 9);
+    cr_assert_eq(read_text("precision = 2.5%\nbudget = 2m"), 0, "%s", why);
+    cr_assert_eq(spec.precision, 0.025);
+    cr_assert_eq(spec.budget_s, 120);
+}
+
+static const struct {
+    const char *text;
+    uint32_t runs;
+} most[] = {
+    {"seed = 1", 10},
+    {"runs = 7", 7},
+    {"precision = 1%", 200},
+    {"budget = 60s", 1000},
+    {"precision = 1%\nbudget = 60s", 1000},
+    {"runs = 10\nprecision = 1%", 10},
+    {"budget = 60s\nruns = 7", 7},
+    {"runs = 7\nruns = auto\nprecision = 1%", 200},
+    {"precision = 1%\nprecision = none", 10},
+};
+
+Test(spec, a_rule_for_stopping_allows_more_runs_unless_told_how_many)
+{
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        spec_init(&spec);
+        cr_expect_eq(read_text(most[i].text), 0, "%s", why);
+        cr_expect_eq(spec_runs(&spec), most[i].runs, "%s", most[i].text);
+    }
 }
 
 Test(spec, every_key_has_a_setter_a_value_and_help)
