@@ -62,8 +62,9 @@ static const struct argp argp = {
     "SAMPLES.csv",
     "Reduce samples to medians and to ratios against a baseline, each with a "
     "95 % interval.\v"
-    "Intervals are bootstrapped with a seed made from what is estimated: the "
-    "same samples give the same summary, byte for byte.  Failed runs are "
+    "Medians are bootstrapped with a seed made from what is estimated; ratios "
+    "are those of pairs of runs (Hodges-Lehmann).  The same samples give the "
+    "same summary, byte for byte.  Failed runs are "
     "counted, not dropped; they do not change the exit code.\n\n"
     "Examples:\n"
     "  heapyard stat results/out/churn/samples.csv -o "

@@ -360,6 +360,74 @@ static void print_check(const struct page *p)
                 LABEL, "check", good, all);
 }
 
+/* What is remarked on of the runs of a meter. */
+static const struct remark {
+    const char *meter, *metric, *more;
+} remarks[] = {{"time", "wall_per_op", "slower"},
+               {"memory", "rss_peak", "larger"}};
+enum { REMARKS = sizeof remarks / sizeof remarks[0] };
+
+/* "time: slab 1 of 10, system 2 of 10" */
+static void list_outliers(const struct page *p, const struct remark *r,
+                          FILE *text)
+{
+    bool is_first = true;
+    for (size_t i = 0; i < p->block->n; i++) {
+        struct sheet_cell shown;
+        const struct estimate *e =
+            block_find(p->block, p->block->allocator[i], r->meter, r->metric);
+        if (!e || !e->outliers)
+            continue;
+        show_name(e->key.allocator, &shown);
+        if (is_first)
+            fprintf(text, "%s%s: ", ftell(text) ? "; " : "", r->meter);
+        fprintf(text, "%s%s %u of %u", is_first ? "" : ", ", shown.text,
+                (unsigned)e->outliers, (unsigned)e->n);
+        is_first = false;
+    }
+}
+
+/* "blocks 1 to 2 of time were 6 % slower over all arms" */
+static void tell_warmup(const struct page *p, const struct remark *r,
+                        FILE *text)
+{
+    const struct estimate *e = NULL;
+    for (size_t i = 0; i < p->block->n && !e; i++)
+        e = block_find(p->block, p->block->allocator[i], r->meter, r->metric);
+    if (!e || !e->warmup)
+        return;
+    fputs(ftell(text) ? "; block" : "block", text);
+    if (e->warmup > 1)
+        fprintf(text, "s 1 to %u of %s were", (unsigned)e->warmup, r->meter);
+    else
+        fprintf(text, " 1 of %s was", r->meter);
+    fprintf(text, " %.*f %% %s over all arms", e->warmup_by < 0.095,
+            100 * e->warmup_by, r->more);
+}
+
+/* One line of all meters, ended by `end`, if there is anything to say. */
+static int print_remarks(const struct page *p, const char *label,
+                         void (*tell)(const struct page *,
+                                      const struct remark *, FILE *),
+                         const char *end)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return ENOMEM;
+    for (size_t i = 0; i < REMARKS; i++)
+        tell(p, &remarks[i], f);
+    if (ftell(f))
+        fputs(end, f);
+    int err = ferror(f) ? ENOMEM : 0;
+    err = fclose(f) ? ENOMEM : err;
+    if (!err && *text)
+        print_wrapped(p->f, label, text, LABEL, p->width);
+    free(text);
+    return err;
+}
+
 static bool is_same_failure(const struct estimate *x, const struct estimate *y)
 {
     return x->status == y->status && x->n == y->n && x->failed == y->failed &&
@@ -477,6 +545,12 @@ static int print_block(struct page *p)
     for (size_t i = 0; i < 2 && !err; i++)
         if (has_meter(p, verdicts[i].meter))
             err = print_verdict(p, &verdicts[i]);
+    if (!err)
+        err = print_remarks(p, "outliers", list_outliers,
+                            " runs. They are in all figures.");
+    if (!err)
+        err = print_remarks(p, "warm-up", tell_warmup,
+                            "; ratios are within blocks and keep it.");
     print_check(p);
     for (size_t i = 0; i < p->block->n; i++)
         print_failures(p, p->block->allocator[i]);
@@ -486,16 +560,18 @@ static int print_block(struct page *p)
 
 static void print_legend(const struct page *p)
 {
-    char text[768];
+    char text[1024];
     fputs("How to read this\n", p->f);
     snprintf(
         text, sizeof text,
         "median over runs [its 95 %% bootstrap interval; below %d runs, "
-        "the extremes]. Ratios are taken to %s within blocks of runs, "
-        "then the median: below 1 is faster, or less. \"Not told apart\": "
+        "the extremes]. Ratios are taken to %s within blocks of runs; "
+        "shown is their Hodges-Lehmann centre [its 95 %% interval by signed "
+        "ranks; below %d pairs, the extremes]: below 1 is faster, or less. "
+        "\"Not told apart\": "
         "the interval of the ratio holds 1. One in twenty intervals misses "
         "by chance.",
-        STAT_BOOTSTRAP, p->all->baseline);
+        STAT_BOOTSTRAP, p->all->baseline, STAT_FEW);
     print_wrapped(p->f, "  values", text, 12, p->width);
     print_wrapped(p->f, "  time",
                   "wall-clock and CPU time of the replay over its operations. "

@@ -18,7 +18,7 @@
 struct sample {
     double value;
     uint64_t seed;
-    uint32_t session; /* number of the session as first met */
+    uint32_t session; /* number of the session as first met, from 1 */
     uint32_t block;
 };
 

@@ -2,7 +2,7 @@
  *
  * x[i] is the logarithm of candidate over baseline in pair i, so 0 is "no
  * difference" and pairs are exchangeable.  Everything here is a pure function
- * of its samples, which are finite; n is at most PAIRED_MAX.
+ * of its samples, which are finite; n may be any, and is tested to PAIRED_MAX.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -14,7 +14,7 @@
 #include "summary.h"
 
 enum {
-    PAIRED_MAX = 4096, /* pairs: their n (n + 1) / 2 averages are counted */
+    PAIRED_MAX = 4096, /* pairs: 8 million averages */
     PAIRED_EXACT = 50  /* pairs: up to here the signed-rank null is exact */
 };
 
@@ -23,7 +23,7 @@ enum {
  * the Wilcoxon signed-rank test.  Where n is too small for that level (below 6
  * for 0.95) lo and hi are -INFINITY and INFINITY.
  *
- * n  1..PAIRED_MAX.  Returns 0 or ENOMEM.  O(n log n): the averages
+ * n >= 1.  Returns 0 or ENOMEM.  O(n log n): the averages
  * are counted, never made; 4096 pairs take milliseconds.
  * Source: Hodges & Lehmann, Ann. Math. Statist. 34(2), 1963; Hollander, Wolfe
  * & Chicken, Nonparametric Statistical Methods, 3rd ed. (2014), ch. 3. */

@@ -1,4 +1,6 @@
-/* stat.c - medians, ratios and their bootstrap intervals.
+/* stat.c - medians and ratios with their intervals, and outliers.
+ *
+ * Medians are bootstrapped; ratios are paired, so signed ranks do (paired.c).
  *
  * A resample of n sorted values is n draws of an index, so its median is
  * found by counting how often each index was drawn: no sort per resample, and
@@ -19,10 +21,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "draw.h"
+#include "paired.h"
 #include "robust.h"
 
 enum {
@@ -84,18 +88,58 @@ out:
     return err;
 }
 
-int stat_ratio(const double a[], const double b[], size_t n, uint64_t seed,
-               struct interval *out)
+int stat_outliers(const double x[], size_t n, uint32_t *out)
+{
+    const double far = 5;
+    *out = 0;
+    if (n < STAT_FEW)
+        return 0;
+    double *own = malloc(n * sizeof *own);
+    if (!own)
+        return ENOMEM;
+    memcpy(own, x, n * sizeof *own);
+    double median = reals_median(own, n);
+    double limit = far * robust_sigma(own, n, median);
+    for (size_t i = 0; i < n; i++)
+        *out += limit > 0 && fabs(x[i] - median) > limit;
+    free(own);
+    return 0;
+}
+
+/* With too few logarithms for the level, their extremes. */
+static int find_centre(const double log_ratio[], size_t n, struct interval *out)
+{
+    int err = paired_centre(log_ratio, n, 0.95, out);
+    if (err || isfinite(out->lo))
+        return err;
+    out->lo = out->hi = log_ratio[0];
+    for (size_t i = 1; i < n; i++) {
+        out->lo = fmin(out->lo, log_ratio[i]);
+        out->hi = fmax(out->hi, log_ratio[i]);
+    }
+    return 0;
+}
+
+int stat_ratio(const double a[], const double b[], size_t n,
+               struct interval *out, double *detectable)
 {
     assert(n >= 1);
-    double *ratio = malloc(n * sizeof *ratio);
-    if (!ratio)
+    struct interval centre;
+    double *log_ratio = malloc(n * sizeof *log_ratio);
+    if (!log_ratio)
         return ENOMEM;
     for (size_t i = 0; i < n; i++) {
         assert(a[i] > 0 && b[i] > 0);
-        ratio[i] = a[i] / b[i];
+        log_ratio[i] = log(a[i] / b[i]);
     }
-    int err = stat_median(ratio, n, seed, out);
-    free(ratio);
+    int err = find_centre(log_ratio, n, &centre);
+    if (!err) { /* exp may be one digit off: keep the order */
+        out->value = exp(centre.value);
+        out->lo = fmin(exp(centre.lo), out->value);
+        out->hi = fmax(exp(centre.hi), out->value);
+        double change = paired_detectable(log_ratio, n, 0.05 / 2, 0.8);
+        *detectable = isfinite(change) ? expm1(change) : NAN;
+    }
+    free(log_ratio);
     return err;
 }

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "cells.h"
+#include "warmup.h"
 
 static int order_samples(const void *a, const void *b)
 {
@@ -124,6 +125,8 @@ static int reduce_median(struct cell *c)
         x[i] = c->samples[i].value;
     uint64_t seed = cell_hash(&e->key, e->metric, e->at);
     int err = stat_median(x, c->n, seed, &e->median);
+    if (!err)
+        err = stat_outliers(x, c->n, &e->outliers);
     free(x);
     return err;
 }
@@ -160,6 +163,7 @@ static int reduce_ratio(const struct cells *cells, const char *baseline,
 {
     struct estimate *e = &c->estimate;
     e->ratio = (struct interval){NAN, NAN, NAN};
+    e->detectable = NAN;
     const struct cell *base =
         cells_find(cells, &e->key, baseline, e->metric, e->at);
     if (!base || c->n == 0 || base->n == 0)
@@ -168,9 +172,10 @@ static int reduce_ratio(const struct cells *cells, const char *baseline,
     int err = a && b ? 0 : ENOMEM;
     if (!err) {
         e->pairs = (uint32_t)pair_samples(c, base, a, b);
-        uint64_t seed = cell_hash(&e->key, e->metric, e->at);
         if (e->pairs)
-            err = stat_ratio(a, b, e->pairs, seed, &e->ratio);
+            err = stat_ratio(a, b, e->pairs, &e->ratio, &e->detectable);
+        if (c == base) /* a ratio to itself tells nothing */
+            e->detectable = NAN;
     }
     free(b);
     free(a);
@@ -291,6 +296,38 @@ static void rank(struct ranked ranked[], size_t i, const char *baseline)
                                                                 : 2;
 }
 
+/* All allocators of what ranked[0] is of: they stand beside each other. */
+static size_t count_arms(const struct ranked ranked[], size_t n)
+{
+    const struct cell *first = ranked[0].cell;
+    size_t k = 1;
+    while (k < n && ranked[k].metric == ranked[0].metric &&
+           ranked[k].at == ranked[0].at &&
+           !order_keys(&ranked[k].cell->estimate.key, &first->estimate.key))
+        k++;
+    return k;
+}
+
+static int add_warmup(const struct cells *cells, const struct ranked ranked[],
+                      struct summary *out)
+{
+    const struct cell **arm = malloc((out->n ? out->n : 1) * sizeof *arm);
+    int err = arm ? 0 : ENOMEM;
+    for (size_t i = 0, n; i < out->n && !err; i += n) {
+        struct warmup w;
+        n = count_arms(ranked + i, out->n - i);
+        for (size_t k = 0; k < n; k++)
+            arm[k] = ranked[i + k].cell;
+        err = warmup_of_arms(cells, arm, n, &w);
+        for (size_t k = 0; k < n && !err; k++) {
+            out->estimates[i + k].warmup = w.blocks;
+            out->estimates[i + k].warmup_by = w.by;
+        }
+    }
+    free(arm);
+    return err;
+}
+
 static int collect(const struct cells *cells, const char *baseline,
                    struct summary *out)
 {
@@ -309,8 +346,11 @@ static int collect(const struct cells *cells, const char *baseline,
     qsort(ranked, out->n, sizeof *ranked, order_ranked);
     for (size_t i = 0; i < out->n; i++)
         out->estimates[i] = ranked[i].cell->estimate;
+    int err = add_warmup(cells, ranked, out);
+    if (err)
+        summary_free(out);
     free(ranked);
-    return 0;
+    return err;
 }
 
 int summary_from_samples(const char *path, const char *baseline,

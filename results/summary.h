@@ -32,8 +32,13 @@ struct estimate {
     uint32_t failed;        /* runs of this cell with another status than ok */
     enum status status;     /* ok if n > 0, else the commonest other status */
     struct interval median; /* NAN if n is 0 */
+    uint32_t outliers;      /* ok runs far from the median, counted only */
     struct interval ratio;  /* to the baseline, paired by block; else NAN */
     uint32_t pairs;         /* blocks behind ratio */
+    double detectable;      /* smallest change of the ratio that these pairs
+                               would find, 0.01 = 1 %; else NAN */
+    uint32_t warmup;        /* first blocks with larger values in all arms */
+    double warmup_by;       /* how much larger, 0.06 = 6 %; else NAN */
     char note[160];
 };
 
@@ -53,10 +58,19 @@ struct summary {
 int stat_median(const double x[], size_t n, uint64_t seed,
                 struct interval *out);
 
-/* Geometric-mean-free ratio of paired samples: the median of a[i] / b[i] with
- * its bootstrap interval over pairs.  All values > 0. */
-int stat_ratio(const double a[], const double b[], size_t n, uint64_t seed,
-               struct interval *out);
+/* How many of x[n] lie further from their median than five robust standard
+ * deviations (robust.h).  0 with n < STAT_FEW, or where over half of x are
+ * equal: there is no scale then.  Returns 0 or ENOMEM. */
+int stat_outliers(const double x[], size_t n, uint32_t *out);
+
+/* The ratio of paired samples, all > 0 and with a finite ratio: exp of the
+ * Hodges-Lehmann centre of log(a[i] / b[i]) and its 95 % interval by signed
+ * ranks (paired.h); with n < STAT_FEW lo and hi are the extremes.
+ * detectable  the smallest relative change that n such pairs find with
+ *             probability 0.8 at 5 %, two-sided; NAN with n < STAT_FEW
+ * n >= 1.  Returns 0 or ENOMEM. */
+int stat_ratio(const double a[], const double b[], size_t n,
+               struct interval *out, double *detectable);
 
 /* Read samples.csv and reduce it.  Rows whose `at` is a time ("0.125") or an
  * operation ("op:17") are left out: they are not estimates.  Returns 0,

@@ -39,11 +39,15 @@ static const struct column columns[] = {
     OWN("median", median.value, COLUMN_MAYBE),
     OWN("lo", median.lo, COLUMN_MAYBE),
     OWN("hi", median.hi, COLUMN_MAYBE),
+    OWN("outliers", outliers, COLUMN_COUNT32),
     COLUMN(struct line, baseline, COLUMN_TEXT, 0, NULL),
     OWN("ratio", ratio.value, COLUMN_MAYBE),
     OWN("ratio_lo", ratio.lo, COLUMN_MAYBE),
     OWN("ratio_hi", ratio.hi, COLUMN_MAYBE),
     OWN("pairs", pairs, COLUMN_COUNT32),
+    OWN("detectable", detectable, COLUMN_MAYBE),
+    OWN("warmup", warmup, COLUMN_COUNT32),
+    OWN("warmup_by", warmup_by, COLUMN_MAYBE),
     KEY(session, COLUMN_TEXT, 0, NULL),
     KEY(seed, COLUMN_COUNT64, 0, NULL),
     KEY(served_by, COLUMN_TEXT, 0, NULL),
@@ -76,6 +80,12 @@ static const char *find_fault(const struct line *l, const struct summary *s)
         return "metric is empty though n > 0";
     if (l->e.pairs && !(0 < r->lo && r->lo <= r->value && r->value <= r->hi))
         return "ratio outside ratio_lo .. ratio_hi, or missing";
+    if (l->e.outliers > l->e.n)
+        return "more outliers than n";
+    if (l->e.detectable < 0)
+        return "detectable below 0";
+    if (l->e.warmup ? !(l->e.warmup_by > 0) : !isnan(l->e.warmup_by))
+        return "warmup without warmup_by above 0, or the reverse";
     return NULL;
 }
 

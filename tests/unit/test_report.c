@@ -60,6 +60,48 @@ static char *print_table(const struct summary *s, unsigned width, int colour)
 
 /* ---- the table ---- */
 
+/* Of the metrics that the table tells of, in one block of the golden data. */
+static void set_warmup(struct summary *s, const char *metric, uint32_t blocks,
+                       double by)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (!strcmp(s->estimates[i].metric, metric) &&
+            s->estimates[i].key.threads == 2) {
+            s->estimates[i].warmup = blocks;
+            s->estimates[i].warmup_by = by;
+        }
+}
+
+Test(report, warmup_is_told_of_in_one_line)
+{
+    static const struct {
+        uint32_t time, memory;
+        double time_by, memory_by;
+        const char *line;
+    } cases[] = {
+        {1, 0, 0.0612, NAN,
+         "\nwarm-up   block 1 of time was 6.1 % slower over all arms; ratios "
+         "are within blocks and keep it.\n"},
+        {2, 0, 0.23, NAN,
+         "\nwarm-up   blocks 1 to 2 of time were 23 % slower "},
+        {0, 1, NAN, 0.1, "\nwarm-up   block 1 of memory was 10 % larger over "},
+        {1, 1, 0.2, 0.1, "slower over all arms; block 1 of memory was 10 %"},
+        {0, 0, NAN, NAN, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct summary s = read_golden();
+        set_warmup(&s, "wall_per_op", cases[i].time, cases[i].time_by);
+        set_warmup(&s, "rss_peak", cases[i].memory, cases[i].memory_by);
+        char *text = print_table(&s, 140, 0);
+        if (cases[i].line)
+            cr_assert_not_null(strstr(text, cases[i].line), "%s", text);
+        else
+            cr_assert_null(strstr(text, "warm-up"), "%s", text);
+        free(text);
+        summary_free(&s);
+    }
+}
+
 Test(report, the_table_is_the_golden_one)
 {
     static const struct {

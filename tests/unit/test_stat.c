@@ -161,16 +161,18 @@ Test(stat, pairs_cancel_what_both_sides_share)
     uint64_t state = 9;
     double a[20], b[20];
     struct interval paired, left, right;
+    double change;
     for (int i = 0; i < 20; i++) {
         double drift = exp(0.2 * normal(&state));
         a[i] = 1.10 * drift * exp(0.002 * normal(&state));
         b[i] = drift;
     }
-    cr_assert_eq(stat_ratio(a, b, 20, 3, &paired), 0);
+    cr_assert_eq(stat_ratio(a, b, 20, &paired, &change), 0);
     cr_assert_eq(stat_median(a, 20, 3, &left), 0);
     cr_assert_eq(stat_median(b, 20, 3, &right), 0);
     cr_assert_float_eq(paired.value, 1.10, 0.005);
     cr_assert(paired.lo > 1.09 && paired.hi < 1.11);
+    cr_assert(change > 0.0005 && change < 0.003, "detectable %g", change);
     /* the medians by themselves tell nothing apart */
     cr_assert(left.lo < right.hi && right.lo < left.hi);
 }
@@ -180,14 +182,14 @@ Test(stat, ratio_intervals_hold_the_truth_about_95_times_in_100)
     uint64_t state = 10;
     int held = 0, rounds = 1500;
     for (int r = 0; r < rounds; r++) {
-        double a[10], b[10];
+        double a[10], b[10], change;
         struct interval m;
         for (int i = 0; i < 10; i++) {
             double drift = exp(0.3 * normal(&state));
             a[i] = drift * exp(0.02 * normal(&state));
             b[i] = drift * exp(0.02 * normal(&state));
         }
-        cr_assert_eq(stat_ratio(a, b, 10, next_random(&state), &m), 0);
+        cr_assert_eq(stat_ratio(a, b, 10, &m, &change), 0);
         held += m.lo <= 1 && 1 <= m.hi;
     }
     double c = (double)held / rounds;
@@ -198,8 +200,93 @@ Test(stat, a_ratio_to_itself_is_one)
 {
     const double x[] = {3, 1, 4, 1, 5, 9, 2, 6};
     struct interval m;
-    cr_assert_eq(stat_ratio(x, x, 8, 1, &m), 0);
+    double change;
+    cr_assert_eq(stat_ratio(x, x, 8, &m, &change), 0);
     cr_assert_eq(m.value, 1);
     cr_assert_eq(m.lo, 1);
     cr_assert_eq(m.hi, 1);
+    cr_assert_eq(change, 0);
+}
+
+Test(stat, fewer_than_six_pairs_have_their_extremes_and_find_nothing)
+{
+    const double a[] = {2, 8, 4, 2, 16, 4}, b[] = {1, 1, 1, 1, 1, 1};
+    for (size_t n = 1; n <= 6; n++) {
+        struct interval m;
+        double change;
+        cr_assert_eq(stat_ratio(a, b, n, &m, &change), 0);
+        cr_assert_float_eq(m.lo, 2, 1e-14);
+        cr_assert_float_eq(m.hi, n < 2 ? 2 : n < 5 ? 8 : 16, 1e-14);
+        cr_assert_eq(isnan(change), n < STAT_FEW);
+    }
+}
+
+/* The mean of two logarithms is a geometric mean. */
+Test(stat, the_ratio_of_two_arms_is_one_over_that_of_the_other_way)
+{
+    uint64_t state = 12;
+    for (int round = 0; round < 100; round++) {
+        double a[30], b[30], change[2];
+        size_t n = 1 + next_random(&state) % 30;
+        struct interval m, w;
+        for (size_t i = 0; i < n; i++) {
+            a[i] = exp(3 * normal(&state));
+            b[i] = exp(3 * normal(&state));
+        }
+        cr_assert_eq(stat_ratio(a, b, n, &m, &change[0]), 0);
+        cr_assert_eq(stat_ratio(b, a, n, &w, &change[1]), 0);
+        cr_assert_float_eq(m.value * w.value, 1, 1e-12);
+        cr_assert_float_eq(m.lo * w.hi, 1, 1e-12);
+        cr_assert_float_eq(m.hi * w.lo, 1, 1e-12);
+    }
+}
+
+/* ---- outliers ---- */
+
+Test(stat, a_value_far_from_the_others_is_an_outlier)
+{
+    static const struct {
+        double x[9];
+        size_t n;
+        uint32_t outliers;
+    } cases[] = {
+        {{10, 11, 12, 13, 14, 15, 16}, 7, 0},
+        {{10, 11, 12, 13, 14, 15, 100}, 7, 1},
+        {{-90, 11, 12, 13, 14, 15, 100}, 7, 2},
+        /* median 13, MAD 2: the limit is 14.826 away */
+        {{10, 11, 12, 13, 14, 15, 27.82}, 7, 0},
+        {{10, 11, 12, 13, 14, 15, 27.83}, 7, 1},
+        {{10, 11, 12, 13, 100}, 5, 0},   /* too few to say */
+        {{5, 5, 5, 5, 5, 6, 900}, 7, 0}, /* no scale */
+        {{5, 5, 5, 5, 6, 7, 8, 900}, 8, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint32_t n;
+        cr_assert_eq(stat_outliers(cases[i].x, cases[i].n, &n), 0);
+        cr_assert_eq(n, cases[i].outliers, "case %zu: %u", i, (unsigned)n);
+    }
+}
+
+/* As results/README.md says: of ten normal values in one of 25 cells. */
+Test(stat, normal_values_have_few_outliers)
+{
+    static const struct {
+        size_t n;
+        double most; /* cells with an outlier */
+    } cases[] = {{6, 0.15}, {10, 0.06}, {20, 0.02}, {40, 0.01}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint64_t state = 300 + i;
+        int with = 0, rounds = 4000;
+        for (int r = 0; r < rounds; r++) {
+            double x[40];
+            uint32_t n;
+            for (size_t k = 0; k < cases[i].n; k++)
+                x[k] = normal(&state);
+            cr_assert_eq(stat_outliers(x, cases[i].n, &n), 0);
+            with += n > 0;
+        }
+        double share = (double)with / rounds;
+        cr_log_info("n = %zu: outliers in %.4f", cases[i].n, share);
+        cr_assert(share <= cases[i].most, "n = %zu: %.4f", cases[i].n, share);
+    }
 }

@@ -374,22 +374,35 @@ Test(summary, an_inconsistent_summary_is_refused_with_its_line)
 {
     static const char header[] =
         "workload,threads,scale,touch,window,meter,metric,at,unit,allocator,n,"
-        "failed,status,median,lo,hi,baseline,ratio,ratio_lo,ratio_hi,pairs,"
-        "session,seed,served_by,note\n"
-        "w,1,1,page,0,time,wall,,ns,system,6,0,ok,2,1,3,system,1,1,1,6,s,1,,\n";
+        "failed,status,median,lo,hi,outliers,baseline,ratio,ratio_lo,ratio_hi,"
+        "pairs,detectable,warmup,warmup_by,session,seed,served_by,note\n"
+        "w,1,1,page,0,time,wall,,ns,system,6,0,ok,2,1,3,0,system,1,1,1,6,,0,,"
+        "s,1,,\n";
     static const struct {
         const char *line, *why;
     } bad[] = {
-        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,9,1,3,system,1,1,1,6,s,1,,\n",
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,9,1,3,0,system,1,1,1,6,,0,,s,1,,"
+         "\n",
          ":3: median outside lo .. hi"},
-        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,,,,system,1,1,1,6,s,1,,\n",
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,,,,0,system,1,1,1,6,,0,,s,1,,\n",
          ":3: median outside lo .. hi, or missing"},
-        {"w,1,1,page,0,time,wall,,ns,x,0,0,ok,,,,system,,,,0,s,1,,\n",
+        {"w,1,1,page,0,time,wall,,ns,x,0,0,ok,,,,0,system,,,,0,,0,,s,1,,\n",
          ":3: n is 0 though status is ok"},
-        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,system,1,2,3,6,s,1,,\n",
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,0,system,1,2,3,6,,0,,s,1,,"
+         "\n",
          ":3: ratio outside"},
-        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,other,1,1,1,6,s,1,,\n",
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,0,other,1,1,1,6,,0,,s,1,,"
+         "\n",
          ":3: another baseline"},
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,7,system,1,1,1,6,,0,,s,1,,"
+         "\n",
+         ":3: more outliers than n"},
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,0,system,1,1,1,6,-1,0,,s,1,"
+         ",\n",
+         ":3: detectable below 0"},
+        {"w,1,1,page,0,time,wall,,ns,x,6,0,ok,2,1,3,0,system,1,1,1,6,,2,,s,1,,"
+         "\n",
+         ":3: warmup without warmup_by"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char path[] = "/tmp/heapyard-summary-XXXXXX", why[WHY] = "";
