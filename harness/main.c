@@ -26,6 +26,7 @@ static const struct verb {
     {"record", cmd_record, "record the allocations of a program"},
     {"trace", cmd_trace, "look into a recorded trace"},
     {"heap", cmd_heap, "look into an allocator's heap, and draw it"},
+    {"counters", cmd_counters, "which hardware counters can be used here"},
     {"replay", cmd_replay, "one run in this process, for debuggers"},
 };
 

@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
 
-verbs="bench list plan run stat report record trace heap replay"
+verbs="bench list plan run stat report record trace heap counters replay"
 
 # ---- help ----
 
@@ -105,8 +105,8 @@ touch|some|none, byte, page, line, full
 window|511|0, or 512\.\.4294967295
 timeout|0|1\.\.86400
 timeout|86401|1\.\.86400
-meters|tim|time, memory, leak, latency, check
-meters|time,,memory|time, memory, leak, latency, check
+meters|tim|time, memory, leak, latency, check, counters
+meters|time,,memory|time, memory, leak, latency, check, counters
 allocators||.*names
 allocators|a,,b|.*names
 workload||.*names

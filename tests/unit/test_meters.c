@@ -18,9 +18,9 @@ Test(meters, every_meter_is_in_the_list_of_names_and_found)
         cr_expect(strstr(meter_names(), meters[i]->name), "%s",
                   meters[i]->name);
         cr_expect_eq(meter_find(meters[i]->name), meters[i]);
-        cr_assert_eq(meter_choose(meters[i]->name, &found, &options, why,
-                                  sizeof why),
-                     0);
+        cr_assert_eq(
+            meter_choose(meters[i]->name, &found, &options, why, sizeof why),
+            0);
         cr_expect_eq(found, meters[i]);
         cr_expect_str_eq(options, "");
     }

@@ -82,7 +82,7 @@ static const struct {
     {"workload", "a b/c.hyt"},
     {"allocators", " system ,  ./lib x.so "},
     {"threads", "1,2,1024"},
-    {"meters", "time,memory,leak,latency,check"},
+    {"meters", "time,memory,leak,latency,check,counters"},
     {"meters", "check"},
     {"runs", "1"},
     {"runs", "1000"},
@@ -107,7 +107,8 @@ Test(spec, good_values_are_taken)
 
 #define NAMES   "(want different names, separated by commas)"
 #define THREADS "(want different numbers in 1..1024, separated by commas)"
-#define METERS  "(want time, memory, leak, latency, check, each at most once)"
+#define METERS                                                                 \
+    "(want time, memory, leak, latency, check, counters, each at most once)"
 #define TOUCHES "(want none, byte, page, line, full)"
 #define WINDOW  "(want 0, or 512..4294967295 operations)"
 #define KEYS                                                                   \
