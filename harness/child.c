@@ -210,7 +210,9 @@ static enum status run_on_heap(const struct child_config *c,
         return say(c->result_fd, STATUS_ERROR, "%s cannot open a heap: %s",
                    run->allocator->name, strerror(err));
     os_pages_touch(run->meter_state, c->meter->state_bytes);
-    enum status status = replay_and_report(c, run);
+    const char *reason = c->meter->open ? c->meter->open(run) : NULL;
+    enum status status = reason ? say(c->result_fd, STATUS_SKIP, "%s", reason)
+                                : replay_and_report(c, run);
 
     if (run->checked)
         check_close(run->checked);

@@ -57,7 +57,7 @@ static int append_arms(const struct spec *spec, struct plan *plan,
     for (unsigned m = 0; m < spec->meters.n && !err; m++) {
         if (run.block > blocks_of(spec, spec->meters.item[m]))
             continue;
-        snprintf(run.meter, sizeof run.meter, "%.63s", spec->meters.item[m]);
+        snprintf(run.meter, sizeof run.meter, "%s", spec->meters.item[m]);
         for (unsigned a = 0; a < spec->allocators.n && !err; a++) {
             snprintf(run.allocator, sizeof run.allocator, "%s",
                      spec->allocators.item[a]);

@@ -18,7 +18,7 @@ struct plan_run {
     uint32_t block; /* from 1 */
     struct trace_request trace;
     char allocator[SPEC_NAME_MAX];
-    char meter[64]; /* NAME or NAME:OPTIONS */
+    char meter[200]; /* NAME or NAME:OPTIONS */
     enum touch touch;
     uint32_t window;
     uint32_t timeout_s;

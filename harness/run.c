@@ -284,7 +284,7 @@ static int run_one(struct session *s, const struct plan_run *run)
     char what[192];
     int err = 0;
 
-    snprintf(what, sizeof what, "block %u: %s of %.40s on %.40s", run->block,
+    snprintf(what, sizeof what, "block %u: %.60s of %.40s on %.40s", run->block,
              run->meter, run->allocator, run->trace.workload);
     progress_show(&s->progress, what);
     if (exec_stop)

@@ -264,7 +264,7 @@ static const struct setter {
     {set_workload, "different names, separated by commas"},
     {set_allocators, "different names, separated by commas"},
     {set_threads, "different numbers in 1..1024, separated by commas"},
-    {set_meters, "time, memory, leak, latency, check, each at most once"},
+    {set_meters, "names of `heapyard list meters`, each at most once"},
     {set_runs, "1..1000"},
     {set_memory_runs, "1..1000"},
     {set_seed, "0..18446744073709551615"},

@@ -434,8 +434,8 @@ static bool is_same_failure(const struct estimate *x, const struct estimate *y)
            !strcmp(x->note, y->note);
 }
 
-static const char *const meters[] = {"time", "memory", "leak", "latency",
-                                     "check"};
+static const char *const meters[] = {"time",    "memory", "leak",
+                                     "latency", "check",  "counters"};
 enum { METERS = sizeof meters / sizeof meters[0] };
 
 /* "CRASH in time, memory: 10 of 10 runs each: killed by signal 11" for all

@@ -41,7 +41,7 @@ struct run_key {
     uint64_t seed;
     char allocator[200]; /* as the user named it: a name or a path */
     char served_by[128]; /* file that served malloc, and its version */
-    char meter[64];      /* time, memory, …; with its options, if any */
+    char meter[200];     /* time, memory, …; with its options, if any */
     char touch[8];       /* none, byte, page, line, full */
     uint32_t window;     /* skew window in operations; 0 = unbounded */
 };

@@ -230,8 +230,8 @@ struct ranked {
 
 static unsigned rank_meter(const char *meter)
 {
-    static const char *const known[] = {"time", "memory", "leak", "latency",
-                                        "check"};
+    static const char *const known[] = {"time",    "memory", "leak",
+                                        "latency", "check",  "counters"};
     unsigned n = sizeof known / sizeof known[0], i = 0;
     while (i < n && strcmp(known[i], meter))
         i++;

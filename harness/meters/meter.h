@@ -47,6 +47,9 @@ struct meter {
     const char *options_help; /* for `heapyard list`: "    pace=N  …\n" a line
                                  an option, or NULL */
     /* Each gets the run_context; only start, stop and report are required. */
+    /* Before any thread of the replay is made: NULL, or why this meter cannot
+     * be used here at all, which makes the run a skip. */
+    const char *(*open)(void *run);
     void (*start)(void *run);
     void (*stop)(void *run);
     void (*mark)(void *run, unsigned mark);

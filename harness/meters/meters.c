@@ -11,10 +11,11 @@
 #include "meter.h"
 
 extern const struct meter meter_time, meter_memory, meter_leak, meter_latency,
-    meter_check, meter_simulated;
+    meter_check, meter_simulated, meter_counters;
 
 const struct meter *const meters[] = {
-    &meter_time, &meter_memory, &meter_leak, &meter_latency, &meter_check, &meter_simulated, NULL,
+    &meter_time,  &meter_memory,    &meter_leak,     &meter_latency,
+    &meter_check, &meter_simulated, &meter_counters, NULL,
 };
 
 const struct meter *meter_find(const char *name)
@@ -27,7 +28,7 @@ const struct meter *meter_find(const char *name)
 
 const char *meter_names(void)
 {
-    return "time, memory, leak, latency, check, simulated";
+    return "time, memory, leak, latency, check, simulated, counters";
 }
 
 int meter_is(const char *text, const char *name)

@@ -31,7 +31,7 @@ recorded_allocations=$(echo "$figures" | awk -F , '
 expect 0 "$HEAPYARD" plan --workload "$churn,$server,$work/list.hyt" \
     --scale 1 --threads 1,2 --runs 1 --memory-runs 1 \
     --allocators null,arena,system --allocator "$count" \
-    --meters time,memory,leak,latency,check --out "$work/plan.tsv"
+    --meters time,memory,leak,latency,check,counters --out "$work/plan.tsv"
 # The server for a hundredth of its length: the others have one of their own.
 awk -F '\t' 'BEGIN { OFS = FS } $3 ~ /^server-sim/ { $5 = 0.01 } { print }' \
     "$work/plan.tsv" >"$work/short.tsv"
@@ -67,7 +67,7 @@ expect_calls()
     fi
 }
 
-for meter in time memory leak latency check; do
+for meter in time memory leak latency check counters; do
     for threads in 1 2; do
         for allocator in null arena; do
             if [ $allocator.$meter = null.check ]; then

@@ -9,7 +9,8 @@
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
 
-verbs="bench doctor list plan run stat report record trace heap replay"
+verbs="bench doctor gate calibrate list plan run stat report record trace heap"
+verbs="$verbs counters replay"
 
 # ---- help ----
 
@@ -107,8 +108,8 @@ timeout|0|1\.\.86400
 timeout|86401|1\.\.86400
 precision|1|0\.1%\.\.50%
 budget|0s|1s\.\.168h
-meters|tim|time, memory, leak, latency, check
-meters|time,,memory|time, memory, leak, latency, check
+meters|tim|names of
+meters|time,,memory|names of
 allocators||.*names
 allocators|a,,b|.*names
 workload||.*names

@@ -82,7 +82,7 @@ static const struct {
     {"workload", "a b/c.hyt"},
     {"allocators", " system ,  ./lib x.so "},
     {"threads", "1,2,1024"},
-    {"meters", "time,memory,leak,latency,check"},
+    {"meters", "time,memory,leak,latency,check,counters"},
     {"meters", "check"},
     {"runs", "1"},
     {"runs", "1000"},
@@ -116,7 +116,7 @@ Test(spec, good_values_are_taken)
 
 #define NAMES      "(want different names, separated by commas)"
 #define THREADS    "(want different numbers in 1..1024, separated by commas)"
-#define METERS     "(want time, memory, leak, latency, check, each at most once)"
+#define METERS     "(want names of `heapyard list meters`, each at most once)"
 #define TOUCHES    "(want none, byte, page, line, full)"
 #define WINDOW     "(want 0, or 512..4294967295 operations)"
 #define PRECISIONS "(want 0.1%..50%, or none)"
