@@ -26,19 +26,23 @@
 #include "proportion.h"
 #include "trial.h"
 
-enum { PATH_ROOM = 4096, TRIALS_MAX = 10000, OF_MAX = 16 };
+enum { PATH_ROOM = 4096, TRIALS_MAX = 10000 };
+
+/* Of the scale of the trials of time: simulation is slow. */
+#define EXACT_SCALE 0.05
 
 struct calibrate {
     const char *verb;
     struct spec spec;
     struct gate_config config;
     struct gate_session session;
-    struct plan plan;
-    struct waste waste; /* that slows down by `slowdown` */
+    struct plan plan, exact_plan; /* a line each: CPU time, instructions */
+    struct waste waste;           /* that slows down by `slowdown` */
+    struct waste exact_waste;     /* that adds `exact_change` */
     char folder[PATH_ROOM];
     const char *out;
     uint32_t trials, slow_trials, other_trials, exact_trials;
-    double slowdown;
+    double slowdown, exact_change;
     struct trial *trial; /* [done] */
     size_t done, all;
     struct calibration_row rows[CALIBRATION_ROWS_MAX];
@@ -238,7 +242,14 @@ static int make_plan(struct calibrate *c)
     for (int i = 0; i < GATE_RULES; i++)
         c->config.choice.is_chosen[i] =
             !strcmp(gate_rules[i].metric, "cpu_per_op");
-    return plan_expand(&c->spec, &c->plan, c->why, sizeof c->why);
+    int err = plan_expand(&c->spec, &c->plan, c->why, sizeof c->why);
+    struct spec exact = c->spec;
+
+    snprintf(exact.meters.item[0], SPEC_NAME_MAX, "simulated:cache=off");
+    exact.scale *= EXACT_SCALE;
+    if (!err)
+        err = plan_expand(&exact, &c->exact_plan, c->why, sizeof c->why);
+    return err;
 }
 
 /* Kinds and others' turns, spread evenly and then shuffled. */
@@ -260,6 +271,11 @@ static void lay_out(struct calibrate *c)
         c->trial[i - 1] = c->trial[j];
         c->trial[j] = other;
     }
+    for (size_t i = 0; i < 2 * c->exact_trials; i++)
+        c->trial[c->all++] =
+            (struct trial){.is_exact = 1,
+                           .injected = i % 2 ? c->exact_change : 0,
+                           .others_ratio = NAN};
 }
 
 static int set_up(struct calibrate *c)
@@ -270,7 +286,7 @@ static int set_up(struct calibrate *c)
         err = open_folder(c);
     if (!err)
         err = gate_session_open(&c->session, &c->config, c->why, sizeof c->why);
-    c->trial = calloc(2 * TRIALS_MAX, sizeof *c->trial);
+    c->trial = calloc(4 * TRIALS_MAX, sizeof *c->trial);
     if (!err && !c->trial)
         err = ENOMEM;
     if (!err) {
@@ -282,12 +298,37 @@ static int set_up(struct calibrate *c)
     if (!err) {
         fprintf(stderr, "%u turns at every %u allocations\n", c->waste.loops,
                 c->waste.every);
-        lay_out(c);
+        c->exact_waste = c->waste;
     }
+    if (!err && c->exact_trials)
+        err = waste_for_count(&c->session, &c->exact_plan.runs[0],
+                              c->exact_change, &c->exact_waste, c->why,
+                              sizeof c->why);
+    if (!err)
+        lay_out(c);
     return err;
 }
 
 /* ---- trials ---- */
+
+static double exact_margin(const struct calibrate *c)
+{
+    int i = 0;
+
+    while (strcmp(gate_rules[i].metric, "sim_instructions"))
+        i++;
+    return c->config.choice.margin[i];
+}
+
+static int play_exact(struct calibrate *c, struct trial *t)
+{
+    struct waste w = c->exact_waste;
+
+    if (t->injected == 0)
+        w.loops = 0;
+    return trial_exact(&c->session, &c->exact_plan.runs[0], &w, exact_margin(c),
+                       t, c->why, sizeof c->why);
+}
 
 static int play(struct calibrate *c, struct trial *t)
 {
@@ -313,8 +354,11 @@ static int play_all(struct calibrate *c)
 
     progress_start(&progress, c->all);
     while (c->done < c->all && !err) {
-        progress_show(&progress, "trials of CPU time");
-        err = play(c, &c->trial[c->done]);
+        struct trial *t = &c->trial[c->done];
+
+        progress_show(&progress, t->is_exact ? "trials of instructions"
+                                             : "trials of CPU time");
+        err = t->is_exact ? play_exact(c, t) : play(c, t);
         c->done += !err;
         progress_step(&progress);
     }
@@ -359,8 +403,8 @@ static double margin_of(const struct calibrate *c, enum judge j)
 }
 
 /* All trials of one judge and one kind as a row, if there are any. */
-static void sum_up(struct calibrate *c, enum judge j, double injected,
-                   double scratch[])
+static void sum_up(struct calibrate *c, enum judge j, int is_exact,
+                   double injected, double scratch[])
 {
     struct calibration_row row = {.trials = 0};
     size_t n = 0;
@@ -368,7 +412,8 @@ static void sum_up(struct calibrate *c, enum judge j, double injected,
     for (size_t i = 0; i < c->done; i++) {
         const struct trial *t = &c->trial[i];
 
-        if (!t->is_judged[j] || t->injected != injected)
+        if (!t->is_judged[j] || t->injected != injected ||
+            t->is_exact != is_exact)
             continue;
         /* a slowdown that is called faster was not found */
         row.called += injected > 0 ? t->call[j] == CALL_SLOWER
@@ -386,11 +431,13 @@ static void sum_up(struct calibrate *c, enum judge j, double injected,
     qsort(scratch, n, sizeof *scratch, order);
     qsort(scratch + TRIALS_MAX, n, sizeof *scratch, order);
     snprintf(r->metric, sizeof r->metric, "%s",
-             j == JUDGE_GATE ? "cpu_per_op" : "wall of process");
+             is_exact          ? "sim_instructions"
+             : j == JUDGE_GATE ? "cpu_per_op"
+                               : "wall of process");
     snprintf(r->judge, sizeof r->judge, "%s", judge_names[j]);
     r->injected = injected;
     r->measured = scratch[TRIALS_MAX + n / 2];
-    r->margin = margin_of(c, j);
+    r->margin = is_exact ? exact_margin(c) : margin_of(c, j);
     r->trials = (uint32_t)n;
     r->called = row.called;
     r->open = row.open;
@@ -408,7 +455,8 @@ static int write_trials(const struct calibrate *c)
     FILE *f = fopen(path, "w");
     if (!f)
         return errno;
-    fputs("trial,injected,judge,call,ratio,ratio_lo,ratio_hi,runs,seconds\n",
+    fputs("trial,metric,injected,judge,call,ratio,ratio_lo,ratio_hi,runs,"
+          "seconds\n",
           f);
     for (size_t i = 0; i < c->done; i++)
         for (int j = 0; j < JUDGES; j++) {
@@ -416,8 +464,11 @@ static int write_trials(const struct calibrate *c)
 
             if (!t->is_judged[j])
                 continue;
-            fprintf(f, "%zu,%g,%s,%s,", i + 1, t->injected, judge_names[j],
-                    calls[t->call[j]]);
+            fprintf(f, "%zu,%s,%g,%s,%s,", i + 1,
+                    t->is_exact       ? "sim_instructions"
+                    : j == JUDGE_GATE ? "cpu_per_op"
+                                      : "wall",
+                    t->injected, judge_names[j], calls[t->call[j]]);
             if (j == JUDGE_GATE)
                 fprintf(f, "%.6f,%.6f,%.6f,%u,", t->cell.ratio.value,
                         t->cell.ratio.lo, t->cell.ratio.hi, t->cell.pairs);
@@ -451,7 +502,9 @@ static int conclude(struct calibrate *c)
         return ENOMEM;
     for (int kind = 0; kind < 2; kind++)
         for (int j = 0; j < JUDGES; j++)
-            sum_up(c, (enum judge)j, kind ? c->slowdown : 0, scratch);
+            sum_up(c, (enum judge)j, 0, kind ? c->slowdown : 0, scratch);
+    sum_up(c, JUDGE_GATE, 1, 0, scratch);
+    sum_up(c, JUDGE_GATE, 1, c->exact_change, scratch);
     free(scratch);
     int err = write_trials(c);
 
@@ -479,6 +532,7 @@ int cmd_calibrate(int argc, char **argv)
     c->slow_trials = c->other_trials = 100;
     c->exact_trials = 10;
     c->slowdown = 0.02;
+    c->exact_change = 0.001;
     c->config = (struct gate_config){.budget_s = 60,
                                      .level = 0.01,
                                      .exact_scale = 1,
@@ -501,6 +555,7 @@ int cmd_calibrate(int argc, char **argv)
         code = fail(c, err);
     gate_session_close(&c->session);
     plan_free(&c->plan);
+    plan_free(&c->exact_plan);
     free(c->trial);
     free(c);
     return code;

@@ -101,7 +101,7 @@ static int play_both(struct gate *g, const struct plan_run *run,
 static int count_all(struct gate *g)
 {
     struct progress progress;
-    char what[192];
+    char what[320];
     int err = 0;
 
     progress_start(&progress, g->exact.n);

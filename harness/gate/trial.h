@@ -24,6 +24,7 @@ enum call { CALL_NONE, CALL_SLOWER, CALL_FASTER, CALL_OPEN };
 
 struct trial {
     double injected;       /* relative slowdown: 0.02 */
+    int is_exact;          /* of simulated instructions, else of CPU time */
     struct gate_cell cell; /* the gate's; its values are gone */
     enum call call[JUDGES];
     int is_judged[JUDGES];
@@ -56,6 +57,13 @@ int trial_others(struct gate_session *, const struct plan_run *run,
 int waste_for(struct gate_session *, struct gate_config *,
               const struct plan_run *run, double share, struct waste *,
               char *why, size_t why_size);
+
+/* The same two of simulated instructions: run is a line of that meter. */
+int waste_for_count(struct gate_session *, const struct plan_run *run,
+                    double share, struct waste *, char *why, size_t why_size);
+int trial_exact(struct gate_session *, const struct plan_run *run,
+                const struct waste *, double margin, struct trial *out,
+                char *why, size_t why_size);
 
 /* The allocator's name with its knobs, as a plan writes it. */
 void waste_name(const struct waste *, char *out, size_t size);
