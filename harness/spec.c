@@ -25,7 +25,7 @@ const struct spec_key spec_keys[] = {
     {"meters", "LIST",
      "what to measure, one run each: see `heapyard list meters` (default: "
      "time,memory,leak)"},
-    {"runs", "N", "runs of the time meter, 1..1000 (default: 10)"},
+    {"runs", "N", "runs of the meters time and latency, 1..1000 (default: 10)"},
     {"memory-runs", "N",
      "runs of the memory meter, no more than --runs (default: 6)"},
     {"seed", "N", "of the workloads and of the order of runs (default: 1)"},
