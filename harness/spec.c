@@ -26,7 +26,8 @@ const struct spec_key spec_keys[] = {
      "what to measure, one run each: see `heapyard list meters` (default: "
      "time,memory,leak)"},
     {"runs", "N",
-     "runs of the time meter, 1..1000, or auto: 10; at most 200 with "
+     "runs of the meters time and latency, 1..1000, or auto: 10; at most 200 "
+     "with "
      "--precision, 1000 with --budget (default: auto)"},
     {"memory-runs", "N",
      "runs of the memory meter, no more than --runs (default: 6)"},

@@ -29,12 +29,18 @@ const struct estimate *block_find(const struct block *b, const char *allocator,
     return NULL;
 }
 
+bool is_meter(const char *text, const char *name)
+{
+    size_t n = strlen(name);
+    return !strncmp(text, name, n) && (!text[n] || text[n] == ':');
+}
+
 const struct estimate *block_failure(const struct block *b,
                                      const char *allocator, const char *meter)
 {
     for (size_t i = 0; i < b->estimates; i++) {
         const struct estimate *e = &b->first[i];
-        if (e->failed && !strcmp(e->key.meter, meter) &&
+        if (e->failed && is_meter(e->key.meter, meter) &&
             !strcmp(e->key.allocator, allocator))
             return e;
     }

@@ -36,8 +36,11 @@ void blocks_close(struct blocks *);
 /* The estimate of a metric over the whole run, or NULL. */
 const struct estimate *block_find(const struct block *, const char *allocator,
                                   const char *meter, const char *metric);
-/* What failed of a meter: the estimate that stands for its runs if none was
- * ok, or one with both ok and failed runs; NULL if none failed. */
+/* Whether the text is that meter, "NAME" or "NAME:OPTIONS". */
+bool is_meter(const char *text, const char *name);
+/* What failed of a meter, with any options: the estimate that stands for its
+ * runs if none was ok, or one with both ok and failed runs; NULL if none
+ * failed. */
 const struct estimate *block_failure(const struct block *,
                                      const char *allocator, const char *meter);
 /* The most and the fewest ok runs of a metric, over allocators that have

@@ -47,7 +47,7 @@ struct chart {
 };
 
 extern const struct chart time_chart, peak_memory_chart, memory_curve_chart,
-    time_memory_chart;
+    time_memory_chart, malloc_latency_chart, free_latency_chart;
 
 /* Number of the allocator's colour among those without a fixed one. */
 size_t page_colour(const struct page *, const char *allocator);

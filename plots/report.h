@@ -28,10 +28,11 @@ int report_table(const struct summary *, FILE *, unsigned width, int flags);
 int gate_print(const struct gate_report *, FILE *, unsigned width, int colour);
 
 /* Draw all charts into folder `out` (made if missing): NAME.svg and NAME.png
- * for time, peak memory, memory over time and time against memory, by
- * gnuplot; the data behind each as NAME.tsv.  NAME is time, peak-memory,
- * memory-curve or time-memory; with more than four blocks (workload x
- * threads) there is one file a workload, NAME-WORKLOAD.
+ * for time, peak memory, memory over time, time against memory and the latency
+ * of malloc and free, by gnuplot; the data behind each as NAME.tsv.  NAME is
+ * time, peak-memory, memory-curve, time-memory, latency-malloc or
+ * latency-free, each if there are figures for it; with more than four blocks
+ * (workload x threads) there is one file a workload, NAME-WORKLOAD.
  *
  * samples_path  for memory-curve; NULL leaves that chart out
  * scripts       the folder of the .gp files

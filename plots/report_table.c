@@ -64,9 +64,24 @@ static const struct view latency_view[] = {
     {KIND_PLAIN, "latency", "realloc_p99", {"realloc", "p99"}, 2},
 };
 
+/* From the time a call was due, at a pace; behind the columns above. */
+static const struct view response_view[] = {
+    {KIND_NAME, "", "", {"response,", "%s"}, 0},
+    {KIND_PLAIN, "latency", "malloc_response_p50", {"malloc", "p50"}, 0},
+    {KIND_PLAIN, "latency", "malloc_response_p99", {"malloc", "p99"}, 0},
+    {KIND_PLAIN, "latency", "malloc_response_p999", {"malloc", "p99.9"}, 0},
+    {KIND_PLAIN, "latency", "malloc_response_max", {"malloc", "max"}, 1},
+    {KIND_PLAIN, "latency", "free_response_p50", {"free", "p50"}, 0},
+    {KIND_PLAIN, "latency", "free_response_p99", {"free", "p99"}, 0},
+    {KIND_PLAIN, "latency", "free_response_p999", {"free", "p99.9"}, 0},
+    {KIND_PLAIN, "latency", "free_response_max", {"free", "max"}, 1},
+    {KIND_NUMBER, "latency", "late", {"late", "share"}, 2},
+};
+
 enum {
     MAIN_VIEWS = sizeof main_view / sizeof main_view[0],
-    LATENCY_VIEWS = sizeof latency_view / sizeof latency_view[0]
+    LATENCY_VIEWS = sizeof latency_view / sizeof latency_view[0],
+    RESPONSE_VIEWS = sizeof response_view / sizeof response_view[0]
 };
 
 /* All that printing one block needs. */
@@ -525,6 +540,55 @@ static void print_title(const struct page *p)
     fputs("\n\n", p->f);
 }
 
+/* A view of meter latency, with the options that these runs had. */
+static int print_latency_view(struct page *p, const char *meter,
+                              const struct view view[], size_t n,
+                              const char *scale_metric)
+{
+    struct view with_options[LATENCY_VIEWS + RESPONSE_VIEWS];
+    struct page page = *p;
+    double most = largest(p->block, meter, scale_metric);
+    if (view != latency_view && !(most > 0))
+        return 0;
+    page.time = scale_for_time(most);
+    for (size_t i = 0; i < n; i++) {
+        with_options[i] = view[i];
+        if (view[i].kind != KIND_NAME)
+            with_options[i].meter = meter;
+    }
+    putc('\n', p->f);
+    if (strchr(meter, ':'))
+        fprintf(p->f, "%s\n", meter);
+    int err = print_view(&page, with_options, n);
+    p->dropped = page.dropped;
+    return err;
+}
+
+/* Whether an estimate before this one has its meter, options included. */
+static bool is_told(const struct block *b, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(b->first[k].key.meter, b->first[i].key.meter))
+            return true;
+    return false;
+}
+
+static int print_latencies(struct page *p)
+{
+    int err = 0;
+    for (size_t i = 0; i < p->block->estimates && !err; i++) {
+        const char *meter = p->block->first[i].key.meter;
+        if (!is_meter(meter, "latency") || is_told(p->block, i))
+            continue;
+        err = print_latency_view(p, meter, latency_view, LATENCY_VIEWS,
+                                 "malloc_p99");
+        if (!err)
+            err = print_latency_view(p, meter, response_view, RESPONSE_VIEWS,
+                                     "malloc_response_p50");
+    }
+    return err;
+}
+
 static int print_block(struct page *p)
 {
     static const struct words verdicts[] = {
@@ -533,14 +597,8 @@ static int print_block(struct page *p)
     };
     print_title(p);
     int err = print_view(p, main_view, MAIN_VIEWS);
-    if (!err && has_meter(p, "latency")) {
-        struct page latency = *p;
-        latency.time =
-            scale_for_time(largest(p->block, "latency", "malloc_p99"));
-        putc('\n', p->f);
-        err = print_view(&latency, latency_view, LATENCY_VIEWS);
-        p->dropped = latency.dropped;
-    }
+    if (!err)
+        err = print_latencies(p);
     putc('\n', p->f);
     for (size_t i = 0; i < 2 && !err; i++)
         if (has_meter(p, verdicts[i].meter))

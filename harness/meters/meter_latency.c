@@ -16,7 +16,7 @@
 #include "trace_place.h"
 
 enum {
-    STAMPS = 10000,           /* pairs, to find their price */
+    STAMPS = 10000,           /* in a row, to find their price */
     BY_THREAD_MAX = 64,       /* threads; more would be thousands of rows */
     CALIBRATION_NS = 10000000 /* the rate of ticks is then good to 1e-4 */
 };
@@ -43,6 +43,7 @@ struct latency_meter_state {
     double interval; /* ticks between calls of a thread; 0: no pace */
     double ns_per_tick;
     struct histogram sum, stamps;
+    uint64_t stamp[STAMPS];
     struct worst worst;
 };
 
@@ -106,15 +107,20 @@ static void latency_stop(void *arg)
 
 /* ---- report ---- */
 
-static uint64_t common_divisor(uint64_t a, uint64_t b)
+/* The step of a clock that is coarser than its own reading, or 0.  No reading
+ * takes as little as a tick; where one in a hundred seems to, both were of one
+ * step (some counters then add one, to grow all the same), and the commonest
+ * larger difference is the step. */
+static uint64_t find_step(const struct histogram *stamps)
 {
-    while (b) {
-        uint64_t rest = a % b;
+    uint64_t step = 2; /* buckets below HISTOGRAM_SUBS hold one value each */
 
-        a = b;
-        b = rest;
-    }
-    return a;
+    if (100 * (stamps->bucket[0] + stamps->bucket[1]) < stamps->count)
+        return 0;
+    for (uint64_t v = 3; v < HISTOGRAM_SUBS; v++)
+        if (stamps->bucket[v] > stamps->bucket[step])
+            step = v;
+    return step;
 }
 
 /* What two stamps with nothing in between cost, and in what steps the clock
@@ -122,17 +128,17 @@ static uint64_t common_divisor(uint64_t a, uint64_t b)
 static void report_stamps(struct run_context *run)
 {
     struct latency_meter_state *s = run->meter_state;
-    uint64_t first = ticks_now(), step = 0;
 
-    for (int i = 0; i < STAMPS; i++) {
-        uint64_t start = ticks_now(), end = ticks_now();
+    for (int i = 0; i < STAMPS; i++)
+        s->stamp[i] = ticks_now();
+    for (int i = 1; i < STAMPS; i++)
+        histogram_add(&s->stamps, s->stamp[i] - s->stamp[i - 1]);
+    uint64_t step = find_step(&s->stamps);
 
-        histogram_add(&s->stamps, end - start);
-        step = common_divisor(end - first, step);
-    }
     emit_value(run, "stamp_cost", "", "ns",
                s->ns_per_tick * (double)histogram_quantile(&s->stamps, 0.5));
-    emit_value(run, "clock_step", "", "ns", s->ns_per_tick * (double)step);
+    if (step)
+        emit_value(run, "clock_step", "", "ns", s->ns_per_tick * (double)step);
 }
 
 static void emit_percentiles(const struct run_context *run, const char *what,
@@ -280,9 +286,9 @@ static void emit_worst(const struct run_context *run,
     if (place.first == place.last)
         snprintf(at, sizeof at, "op:%llu", (unsigned long long)place.first);
     else
-        snprintf(at, sizeof at, "op:%llu..%llu",
+        snprintf(at, sizeof at, "op:%llu..%llu/%u",
                  (unsigned long long)place.first,
-                 (unsigned long long)place.last);
+                 (unsigned long long)place.last, c->thread);
     emit_noted(run, "worst", at, "ns", s->ns_per_tick * (double)c->ticks,
                "%s of %llu bytes, thread %u, record %llu; within %llu calls: "
                "%llu page faults, %llu preemptions, %llu waits",

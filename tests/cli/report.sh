@@ -122,7 +122,8 @@ says "gnuplot-nox"
 if command -v gnuplot >/dev/null; then
     # a name that gnuplot would take for a command to run
     (cd "$work" && want 0 report --charts '<echo charts' run)
-    for chart in time peak-memory memory-curve time-memory; do
+    for chart in time peak-memory memory-curve time-memory latency-malloc \
+        latency-free; do
         svg="$work/<echo charts/$chart.svg"
         [ -s "$svg" ] || fail "no $chart.svg"
         [ -s "${svg%.svg}.png" ] || fail "no $chart.png"

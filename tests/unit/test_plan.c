@@ -81,7 +81,7 @@ static size_t count_arm(const struct plan *plan, uint32_t block,
 
 static uint32_t blocks_of(const char *meter)
 {
-    if (!strcmp(meter, "time"))
+    if (!strcmp(meter, "time") || !strcmp(meter, "latency"))
         return spec.runs;
     if (strcmp(meter, "memory") != 0)
         return 1;
