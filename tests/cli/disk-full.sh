@@ -43,8 +43,9 @@ expect 3 sh -c 'ulimit -f 160 && exec "$@"' sh \
 expect_stop "$folder" \
     "^heapyard run: $folder/samples.csv: File too large; the rows of [0-9]+ runs are whole: make room and go on with --resume\$"
 kept=$(csv_count "$folder/samples.csv")
-# Without more room nothing changes.
-expect 3 sh -c 'ulimit -f 160 && exec "$@"' sh \
+# Without more room nothing changes.  (Rows differ by some bytes, so one that
+# was just too long might fit the next time.)
+expect 3 sh -c 'ulimit -f 150 && exec "$@"' sh \
     "$HEAPYARD" run "$folder/plan.tsv" --out "$folder" --resume
 [ "$(csv_count "$folder/samples.csv")" -eq "$kept" ] ||
     fail "rows were lost or added by a run without room"
@@ -132,7 +133,8 @@ cd "$work/outside" || exit
 mkdir first
 cp first.csv first/samples.csv
 cp plan.tsv first/plan.tsv
-cp first.err "$work/err"
+expect_line first.err '^heapyard bench: bad disk: 0 MiB are free'
+grep -v 'bad disk: ' first.err >"$work/err"
 expect_stop first \
     'results/samples.csv: No space left on device; the rows of [0-9]+ runs are whole'
 [ "$(cat second.code)" -eq 0 ] ||
