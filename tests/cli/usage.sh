@@ -9,7 +9,7 @@
 . "$(dirname "$0")/lib.sh"
 cd "$work" || exit
 
-verbs="bench list plan run stat report record trace heap replay"
+verbs="bench list plan run stat report history record trace heap replay"
 
 # ---- help ----
 
@@ -71,11 +71,12 @@ refuse()
     return 0
 }
 
-for verb in $verbs "trace info"; do
-    if [ "$verb" != trace ]; then
-        # shellcheck disable=SC2086 # one or two words
-        refuse "unrecognized option '--nosuchoption'" $verb --nosuchoption
-    fi
+for verb in $verbs "trace info" "history append" "history show"; do
+    case $verb in
+    trace | history) continue ;; # have verbs of their own
+    esac
+    # shellcheck disable=SC2086 # one or two words
+    refuse "unrecognized option '--nosuchoption'" $verb --nosuchoption
 done
 for verb in bench plan; do
     # option, value, what the message must say
