@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "commands.h"
-#include "csv.h"
+#include "facts.h"
 #include "places.h"
 #include "report.h"
 
@@ -140,31 +140,10 @@ static int explain_missing(const char *verb, const struct report_files *files,
 
 /* ---- the caption ---- */
 
-enum { FACTS = 7, FACT_ROOM = 96 };
+enum { FACTS = 7 };
 
 static const char *const fact_names[FACTS] = {
     "cpu", "cpus", "kernel", "libc", "heapyard", "commit", "date"};
-
-/* The facts of one session; those not found stay "unknown". */
-static void read_facts(const char *path, const char *session,
-                       char fact[FACTS][FACT_ROOM])
-{
-    struct csv_reader *reader;
-    struct csv_record record;
-
-    for (int i = 0; i < FACTS; i++)
-        snprintf(fact[i], FACT_ROOM, "unknown");
-    if (csv_open(path, &reader))
-        return;
-    while (!csv_next(reader, &record)) {
-        if (record.n != 3 || strcmp(record.field[0], session))
-            continue;
-        for (int i = 0; i < FACTS; i++)
-            if (!strcmp(record.field[1], fact_names[i]))
-                snprintf(fact[i], FACT_ROOM, "%s", record.field[2]);
-    }
-    csv_close(reader);
-}
 
 static void describe_machine(const struct report_files *files,
                              const struct summary *s, char *line, size_t size)
@@ -176,7 +155,8 @@ static void describe_machine(const struct report_files *files,
                  files->environment);
         return;
     }
-    read_facts(files->environment, s->estimates[0].key.session, fact);
+    facts_read(files->environment, s->estimates[0].key.session, fact_names,
+               FACTS, fact);
     snprintf(line, size, "%s, %s CPUs, %s, %s; heapyard %s (%s), %.10s",
              fact[0], fact[1], fact[2], fact[3], fact[4], fact[5], fact[6]);
 }

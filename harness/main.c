@@ -24,6 +24,7 @@ static const struct verb {
     {"run", cmd_run, "carry out a plan: samples.csv"},
     {"stat", cmd_stat, "reduce samples to medians with intervals"},
     {"report", cmd_report, "print the table, draw the charts"},
+    {"history", cmd_history, "keep medians of many commits, find changes"},
     {"record", cmd_record, "record the allocations of a program"},
     {"trace", cmd_trace, "look into a recorded trace"},
     {"gate", cmd_gate, "judge a build or a library against another"},

@@ -10,7 +10,7 @@
 cd "$work" || exit
 
 verbs="bench doctor gate calibrate list plan run stat report record trace heap"
-verbs="$verbs counters replay"
+verbs="$verbs counters history replay"
 
 # ---- help ----
 
@@ -72,11 +72,12 @@ refuse()
     return 0
 }
 
-for verb in $verbs "trace info"; do
-    if [ "$verb" != trace ]; then
-        # shellcheck disable=SC2086 # one or two words
-        refuse "unrecognized option '--nosuchoption'" $verb --nosuchoption
-    fi
+for verb in $verbs "trace info" "history append" "history show"; do
+    case $verb in
+    trace | history) continue ;; # have verbs of their own
+    esac
+    # shellcheck disable=SC2086 # one or two words
+    refuse "unrecognized option '--nosuchoption'" $verb --nosuchoption
 done
 for verb in bench plan; do
     # option, value, what the message must say
