@@ -44,13 +44,13 @@ void counter_group_open(const struct counter_list *list,
                         struct counter_seat seat[])
 {
     int leader = -1; /* place, or none */
-    unsigned group = 0;
+    unsigned group = 0, members = 0;
 
     for (unsigned i = 0; i < list->n; i++) {
         const struct counter_event *e = &list->event[i];
 
         seat[i] = (struct counter_seat){.fd = -1, .err = e->err};
-        if (e->group != group)
+        if (e->group != group || members == COUNTER_GROUP_MAX)
             leader = -1;
         group = e->group;
         if (e->err)
@@ -65,6 +65,7 @@ void counter_group_open(const struct counter_list *list,
             seat[i].err = errno;
             continue;
         }
+        members = leader < 0 ? 1 : members + 1;
         if (leader < 0)
             leader = (int)i;
         seat[i].fd = fd;

@@ -10,6 +10,10 @@
 
 #include "counter_events.h"
 
+/* The kernel may accept a group that never fits on the counters (an ARM
+ * Cortex-A57 with six accepts seven instructions), so groups stay smaller. */
+enum { COUNTER_GROUP_MAX = 4 };
+
 /* One event in one thread. */
 struct counter_seat {
     int fd;          /* -1: not open */
@@ -29,8 +33,9 @@ struct counter_opener {
  * counter_group_start. */
 extern const struct counter_opener counter_opener_perf;
 
-/* Open seat[list->n].  A group that the kernel refuses to make larger
- * (EINVAL) is split; an event that is refused as a leader too has err. */
+/* Open seat[list->n].  A group that is full, or that the kernel refuses to
+ * make larger (EINVAL), is split; an event that is refused as a leader too has
+ * err. */
 void counter_group_open(const struct counter_list *,
                         const struct counter_opener *,
                         struct counter_seat seat[]);

@@ -264,7 +264,8 @@ static void explain(const struct counter_figure *f, char *out, size_t size)
     if (f->verdict == COUNTER_SUSPECT)
         snprintf(out, size, "suspect: ran but counted nothing");
     else if (f->verdict == COUNTER_IDLE)
-        snprintf(out, size, "never had its turn: name fewer events");
+        snprintf(out, size,
+                 "never had a turn on the counters: name fewer events");
     else
         counter_explain(f->err, counter_paranoid(), out, size);
 }
