@@ -33,6 +33,8 @@ enum allocator_trait {
 struct heap_config {
     unsigned threads; /* that will enter, at most */
     size_t max_size;  /* bytes, of the largest block that will be asked for */
+    bool is_timeless; /* the run is to repeat exactly: no clock may decide
+                         anything, such as when free memory goes back */
     const struct knob_values *knobs; /* of the allocator's table; NULL: presets;
                                         borrowed until open returns */
 };

@@ -326,7 +326,9 @@ static void set_knobs(struct heap *heap, const struct heap_config *config)
     const double cache = heap_knob(config, buddy_knobs, KNOB_CACHE);
     heap->kind = kinds[kind];
     heap->no_odd = kind != KIND_WEIGHTED;
-    heap->decay_ms = (uint64_t)heap_knob(config, buddy_knobs, KNOB_DECAY);
+    heap->decay_ms = config->is_timeless
+                         ? UINT64_MAX
+                         : (uint64_t)heap_knob(config, buddy_knobs, KNOB_DECAY);
     set_depths(heap, quick, cache);
 }
 

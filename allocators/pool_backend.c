@@ -385,7 +385,8 @@ static void own_free(struct heap *heap, struct own *own)
 
 static void configure(struct heap *heap, const struct heap_config *config)
 {
-    const double period = heap_knob(config, pool_knobs, KNOB_PERIOD);
+    const double period =
+        config->is_timeless ? 0 : heap_knob(config, pool_knobs, KNOB_PERIOD);
 
     heap->period_ms = (uint64_t)period;
     heap->reaped_ms = now_ms();

@@ -44,6 +44,8 @@
 #include "slab_heap.h"
 #include "slab_mesh.h"
 
+#define NEVER_MS (UINT64_MAX / 2) /* no clock gets there */
+
 enum {
     SLOW_CALLS = 128, /* between two looks at the clock */
     KEPT_BYTES = 1024 /* of the largest blocks whose last page stays */
@@ -600,11 +602,14 @@ static void read_options(const struct heap_config *config,
     o->spacing = 1 + (unsigned)heap_knob(config, k, KNOB_CLASSES);
     o->carve = (size_t)heap_knob(config, k, KNOB_CARVE);
     o->batch = (size_t)heap_knob(config, k, KNOB_BATCH);
-    o->decay_ms = (uint64_t)heap_knob(config, k, KNOB_DECAY);
+    o->decay_ms = config->is_timeless
+                      ? NEVER_MS
+                      : (uint64_t)heap_knob(config, k, KNOB_DECAY);
     o->quarantine = (size_t)heap_knob(config, k, KNOB_QUARANTINE);
     o->huge_pages = heap_knob(config, k, KNOB_HUGE_PAGES) > 0;
     o->is_hardened = heap_knob(config, k, KNOB_MODE) > 0;
-    o->has_meshing = heap_knob(config, k, KNOB_MESH) > 0;
+    o->has_meshing =
+        !config->is_timeless && heap_knob(config, k, KNOB_MESH) > 0;
 }
 
 /* Fewer seats where address space is short. */

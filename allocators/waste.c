@@ -66,7 +66,8 @@ static int waste_open(const struct heap_config *config, struct heap **out)
 {
     struct heap *heap = os_pages_map(NULL, sizeof *heap);
     const struct heap_config inner = {.threads = config->threads,
-                                      .max_size = config->max_size};
+                                      .max_size = config->max_size,
+                                      .is_timeless = config->is_timeless};
 
     if (!heap)
         return errno;

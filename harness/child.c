@@ -197,6 +197,7 @@ static enum status run_on_heap(const struct child_config *c,
 {
     struct heap_config config = {.threads = run->trace->threads,
                                  .max_size = run->trace->totals.max_size,
+                                 .is_timeless = c->meter->is_timeless,
                                  .knobs = knobs};
     int err = run->allocator->open(&config, &run->heap);
 

@@ -109,6 +109,7 @@ const struct meter meter_simulated = {
     .name = "simulated",
     .summary = "instructions, branches and cache misses, by callgrind",
     .state_bytes = 1,
+    .is_timeless = 1,
     .one_thread = "counts of several threads differ from run to run: when "
                   "threads wait for each other the kernel decides",
     .check_options = check_options,
