@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "calibration.h"
 #include "carry_out.h"
 #include "commands.h"
 #include "environment.h"
@@ -306,6 +307,8 @@ static int make_sides(struct gate_args *a, char *why, size_t why_size)
     snprintf(base->name, sizeof base->name, "%.199s",
              a->file ? a->file : a->library);
     a->config.baseline = a->file;
+    if (a->file)
+        gate_choice_counts(&a->config.choice);
     if (a->library)
         snprintf(base->allocator, sizeof base->allocator, "%s", a->library);
     return 0;
@@ -372,6 +375,22 @@ static int verdict(const struct gate_args *a, const struct gate_report *r)
     return open && a->is_strict ? GATE_OPEN : GATE_PASSED;
 }
 
+/* How far these verdicts can be trusted, if that was measured. */
+static void print_calibration(const struct gate_report *r)
+{
+    char sentence[300];
+    int is_timed = 0;
+
+    for (size_t i = 0; i < r->n; i++)
+        is_timed |= r->cells[i].tier == GATE_PAIRED && r->cells[i].pairs;
+    calibration_sentence(places_calibration(), sentence, sizeof sentence);
+    if (is_timed && sentence[0])
+        printf("\nCalibration: %s.\n", sentence);
+    else if (is_timed)
+        printf("\nHow often such verdicts are wrong on this kind of machine "
+               "was not measured: heapyard calibrate\n");
+}
+
 static int report(const char *verb, const struct gate_args *a,
                   const struct gate_result *result)
 {
@@ -387,6 +406,7 @@ static int report(const char *verb, const struct gate_args *a,
 
     if (!err)
         err = write_reports(verb, a, &r);
+    print_calibration(&r);
     printf("\nRows     %s/{baseline,candidate}/samples.csv\nVerdicts "
            "%s/gate.csv\n",
            a->config.folder, a->config.folder);

@@ -18,6 +18,7 @@ static struct places {
     char traces[PATH_MAX + 64];
     char plots[PATH_MAX + 64];
     char schemas[PATH_MAX + 64];
+    char calibration[PATH_MAX + 64];
     char commit[48];
 } places;
 
@@ -70,6 +71,9 @@ static void fill(void)
            HEAPYARD_SOURCE_DIR, "plots");
     choose(places.schemas, sizeof places.schemas, dir,
            "../share/heapyard/results", HEAPYARD_SOURCE_DIR, "results");
+    choose(places.calibration, sizeof places.calibration, dir,
+           "../share/heapyard/results/calibration", HEAPYARD_SOURCE_DIR,
+           "results/calibration");
 }
 
 static const struct places *get(void)
@@ -103,6 +107,11 @@ const char *places_plots(void)
 const char *places_schemas(void)
 {
     return get()->schemas;
+}
+
+const char *places_calibration(void)
+{
+    return get()->calibration;
 }
 
 const char *places_version(void)

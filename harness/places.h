@@ -10,13 +10,14 @@
 #ifndef HEAPYARD_PLACES_H
 #define HEAPYARD_PLACES_H
 
-const char *places_program(void);  /* this program, as a path to exec */
-const char *places_recorder(void); /* libheapyard-record.so */
-const char *places_traces(void);   /* folder of recorded traces */
-const char *places_plots(void);    /* folder of gnuplot scripts */
-const char *places_schemas(void);  /* folder of the CSV files' schemas */
-const char *places_source(void);   /* the source tree it was built from */
-const char *places_version(void);  /* such as "0.1.0" */
+const char *places_program(void);     /* this program, as a path to exec */
+const char *places_recorder(void);    /* libheapyard-record.so */
+const char *places_traces(void);      /* folder of recorded traces */
+const char *places_plots(void);       /* folder of gnuplot scripts */
+const char *places_schemas(void);     /* folder of the CSV files' schemas */
+const char *places_calibration(void); /* folder of calibration.csv files */
+const char *places_source(void);      /* the source tree it was built from */
+const char *places_version(void);     /* such as "0.1.0" */
 /* The commit of the source tree, or "unknown" outside of one. */
 const char *places_commit(void);
 

@@ -204,12 +204,17 @@ static void explain_pairs(struct gate_cell *c)
         [GATE_REGRESSED] = "worse by more than the margin",
         [GATE_UNDECIDED] = "the interval straddles the margin",
     };
+    char interval[48] = "";
+
+    if (isfinite(c->ratio.hi) && c->ratio.lo > 0)
+        snprintf(interval, sizeof interval, " [%+.2f, %+.2f]",
+                 100 * (c->ratio.lo - 1), 100 * (c->ratio.hi - 1));
     int n = snprintf(c->why, sizeof c->why,
-                     "%s: %+.2f %% [%+.2f, %+.2f] in %u pairs (margin "
-                     "%.3g %%, p = %.2g)",
-                     words[c->verdict], 100 * (c->ratio.value - 1),
-                     100 * (c->ratio.lo - 1), 100 * (c->ratio.hi - 1),
-                     (unsigned)c->pairs, 100 * c->margin, c->p);
+                     "%s: %+.2f %%%s in %u pairs (margin %.3g %%, p = %.2g)",
+                     *interval ? words[c->verdict]
+                               : "too few pairs for an interval",
+                     100 * (c->ratio.value - 1), interval, (unsigned)c->pairs,
+                     100 * c->margin, c->p);
 
     if (c->verdict == GATE_UNDECIDED && c->needed && n > 0 &&
         (size_t)n < sizeof c->why)

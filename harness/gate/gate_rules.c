@@ -48,10 +48,17 @@ const struct gate_rule gate_rules[GATE_RULES] = {
 
 void gate_choice_init(struct gate_choice *c)
 {
+    c->is_preset = 1;
     for (int i = 0; i < GATE_RULES; i++) {
         c->is_chosen[i] = gate_rules[i].is_preset;
         c->margin[i] = gate_rules[i].margin;
     }
+}
+
+void gate_choice_counts(struct gate_choice *c)
+{
+    for (int i = 0; i < GATE_RULES && c->is_preset; i++)
+        c->is_chosen[i] &= gate_rules[i].tier == GATE_EXACT;
 }
 
 int share_parse(const char *text, double min, double max, double *out)
@@ -111,6 +118,7 @@ int gate_choice_metrics(struct gate_choice *c, const char *list, char *why,
         list += length;
     } while (*list++ == ',');
     memcpy(c->is_chosen, chosen, sizeof chosen);
+    c->is_preset = 0;
     return 0;
 }
 

@@ -27,11 +27,14 @@ extern const struct gate_rule gate_rules[GATE_RULES];
 
 /* Which of gate_rules are judged, and their margins. */
 struct gate_choice {
+    int is_preset; /* nobody has chosen */
     int is_chosen[GATE_RULES];
     double margin[GATE_RULES];
 };
 
 void gate_choice_init(struct gate_choice *);
+/* Leave out what is compared in pairs only, unless somebody chose it. */
+void gate_choice_counts(struct gate_choice *);
 /* "cpu_per_op,sim_instructions": these and no others.  Returns 0, or EINVAL
  * and why. */
 int gate_choice_metrics(struct gate_choice *, const char *list, char *why,
