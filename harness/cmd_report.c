@@ -132,7 +132,7 @@ static int explain_missing(const char *verb, const struct report_files *files,
                            const char *why)
 {
     fprintf(stderr, "%s: %s\n", verb, why);
-    if (access(files->summary, F_OK) && !access(files->samples, R_OK))
+    if (!access(files->samples, R_OK)) /* missing, or of another version */
         fprintf(stderr, "%s: make it with: heapyard stat %s -o %s\n", verb,
                 files->samples, files->summary);
     return EXIT_USAGE;
