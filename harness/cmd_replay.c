@@ -261,6 +261,8 @@ int cmd_replay(int argc, char **argv)
                                (size_t)argc - 1, why, sizeof why);
     }
     if (status != STATUS_OK) {
+        if (a.child.unlink_trace)
+            unlink(a.child.trace);
         dprintf(a.child.result_fd, "!%s\t%s\n", status_name(status), why);
         return EXIT_BAD_RUNS;
     }

@@ -124,8 +124,8 @@ struct trace_thread {
 struct trace {
     unsigned threads;
     struct trace_totals totals;
-    uint64_t hash; /* of the operations, of TRACE_HASH_BITS: exact as a double too.
-                      The same operations have the same on every machine */
+    uint64_t hash; /* of the operations, of TRACE_HASH_BITS: exact as a double
+                      too. The same operations have the same on every machine */
     uint64_t mailboxes;
     const struct trace_thread *thread; /* [threads] */
     const struct trace_mark *marks;    /* [nmarks]; marks[0] is "peak" */
