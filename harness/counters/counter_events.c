@@ -84,9 +84,10 @@ static void append(struct counter_list *list, const char *name, unsigned group)
 static int refuse(char *why, size_t why_size, const char *option,
                   const char *value, size_t length, const char *want)
 {
-    snprintf(why, why_size, "%s = %.*s%s (want %s)", option,
-             (int)(length < 60 ? length : 60), length ? value : "\"\"",
-             length > 60 ? "…" : "", want);
+    const int shown = length < 60 ? (int)length : 60;
+
+    snprintf(why, why_size, "%s = %s%.*s%s (want %s)", option,
+             length ? "" : "\"\"", shown, value, length > 60 ? "…" : "", want);
     return EINVAL;
 }
 
@@ -192,8 +193,6 @@ int counter_events_parse(const char *text, struct counter_list *out, char *why,
             options[i].set(out, value, (size_t)(end - value), why, why_size);
         if (err)
             return err;
-        if (*end && !end[1])
-            return refuse(why, why_size, "option", "", 0, "another after ':'");
         text = end + (*end != 0);
     }
     if (counter_events_find(out, "instructions") < 0)

@@ -85,6 +85,7 @@ static const struct {
     {EMFILE, "EMFILE: each thread opens a file for each event; raise ulimit "
              "-n, or name fewer events"},
     {ENFILE, "ENFILE: the machine has too many open files"},
+    {ECHILD, "ECHILD: the process that looks up names could not do it"},
     {ENOMEM, "ENOMEM: the kernel has no memory for it"},
 };
 
