@@ -78,10 +78,51 @@ static const struct view response_view[] = {
     {KIND_NUMBER, "latency", "late", {"late", "share"}, 2},
 };
 
+static const struct view simulated_view[] = {
+    {KIND_NAME, "", "", {"simulated", "per op"}, 0},
+    {KIND_NUMBER, "", "sim_instructions_per_op", {"instruc-", "tions"}, 0},
+    {KIND_RATIO_ONLY, "", "sim_instructions_per_op", {"", "ratio"}, 1},
+    {KIND_NUMBER, "", "sim_branches_per_op", {"", "branches"}, 4},
+    {KIND_NUMBER, "", "sim_branch_misses_per_op", {"branch", "misses"}, 2},
+    {KIND_NUMBER, "", "sim_d1_misses_per_op", {"D1", "misses"}, 1},
+    {KIND_NUMBER, "", "sim_ll_misses_per_op", {"LL", "misses"}, 3},
+};
+
+static const struct view counters_view[] = {
+    {KIND_NAME, "", "", {"counters", "per op"}, 0},
+    {KIND_NUMBER, "", "cycles_per_op", {"", "cycles"}, 0},
+    {KIND_NUMBER, "", "instructions_per_op", {"instruc-", "tions"}, 0},
+    {KIND_NUMBER, "", "ipc", {"", "IPC"}, 1},
+    {KIND_NUMBER, "", "branch_misses_per_op", {"branch", "misses"}, 2},
+    {KIND_NUMBER, "", "l1d_misses_per_op", {"L1D", "misses"}, 1},
+    {KIND_NUMBER, "", "llc_misses_per_op", {"LLC", "misses"}, 2},
+    {KIND_NUMBER, "", "dtlb_misses_per_op", {"dTLB", "misses"}, 3},
+    {KIND_NUMBER, "", "minor_faults", {"page", "faults"}, 2},
+    {KIND_NUMBER, "", "context_switches", {"context", "switches"}, 4},
+};
+
+/* Tables below the main one, of meters that have one of their own. */
+static const struct part {
+    const char *meter;
+    const struct view *view;
+    size_t n;
+    const char *wants; /* the metric whose largest value sets the unit */
+    bool is_only_if_there;
+} parts[] = {
+#define PART(meter, view, wants, only)                                         \
+    {                                                                          \
+        meter, view, sizeof view / sizeof view[0], wants, only                 \
+    }
+    PART("latency", latency_view, "malloc_p99", false),
+    PART("latency", response_view, "malloc_response_p50", true),
+    PART("simulated", simulated_view, "sim_instructions", true),
+    PART("counters", counters_view, "task_clock", true),
+};
+
 enum {
     MAIN_VIEWS = sizeof main_view / sizeof main_view[0],
-    LATENCY_VIEWS = sizeof latency_view / sizeof latency_view[0],
-    RESPONSE_VIEWS = sizeof response_view / sizeof response_view[0]
+    PART_VIEWS_MAX = 16,
+    PARTS = sizeof parts / sizeof parts[0]
 };
 
 /* All that printing one block needs. */
@@ -449,8 +490,8 @@ static bool is_same_failure(const struct estimate *x, const struct estimate *y)
            !strcmp(x->note, y->note);
 }
 
-static const char *const meters[] = {"time",    "memory", "leak",
-                                     "latency", "check",  "counters"};
+static const char *const meters[] = {"time",  "memory",   "leak",     "latency",
+                                     "check", "counters", "simulated"};
 enum { METERS = sizeof meters / sizeof meters[0] };
 
 /* "CRASH in time, memory: 10 of 10 runs each: killed by signal 11" for all
@@ -540,26 +581,25 @@ static void print_title(const struct page *p)
     fputs("\n\n", p->f);
 }
 
-/* A view of meter latency, with the options that these runs had. */
-static int print_latency_view(struct page *p, const char *meter,
-                              const struct view view[], size_t n,
-                              const char *scale_metric)
+/* A view of a meter, with the options that these runs had. */
+static int print_part(struct page *p, const char *meter,
+                      const struct part *part)
 {
-    struct view with_options[LATENCY_VIEWS + RESPONSE_VIEWS];
+    struct view with_options[PART_VIEWS_MAX];
     struct page page = *p;
-    double most = largest(p->block, meter, scale_metric);
-    if (view != latency_view && !(most > 0))
+    double most = largest(p->block, meter, part->wants);
+    if (part->is_only_if_there && !(most > 0))
         return 0;
     page.time = scale_for_time(most);
-    for (size_t i = 0; i < n; i++) {
-        with_options[i] = view[i];
-        if (view[i].kind != KIND_NAME)
+    for (size_t i = 0; i < part->n; i++) {
+        with_options[i] = part->view[i];
+        if (part->view[i].kind != KIND_NAME)
             with_options[i].meter = meter;
     }
     putc('\n', p->f);
     if (strchr(meter, ':'))
         fprintf(p->f, "%s\n", meter);
-    int err = print_view(&page, with_options, n);
+    int err = print_view(&page, with_options, part->n);
     p->dropped = page.dropped;
     return err;
 }
@@ -573,18 +613,14 @@ static bool is_told(const struct block *b, size_t i)
     return false;
 }
 
-static int print_latencies(struct page *p)
+static int print_parts(struct page *p)
 {
     int err = 0;
-    for (size_t i = 0; i < p->block->estimates && !err; i++) {
+    for (size_t i = 0; i < p->block->estimates; i++) {
         const char *meter = p->block->first[i].key.meter;
-        if (!is_meter(meter, "latency") || is_told(p->block, i))
-            continue;
-        err = print_latency_view(p, meter, latency_view, LATENCY_VIEWS,
-                                 "malloc_p99");
-        if (!err)
-            err = print_latency_view(p, meter, response_view, RESPONSE_VIEWS,
-                                     "malloc_response_p50");
+        for (size_t k = 0; k < PARTS && !is_told(p->block, i) && !err; k++)
+            if (is_meter(meter, parts[k].meter))
+                err = print_part(p, meter, &parts[k]);
     }
     return err;
 }
@@ -598,7 +634,7 @@ static int print_block(struct page *p)
     print_title(p);
     int err = print_view(p, main_view, MAIN_VIEWS);
     if (!err)
-        err = print_latencies(p);
+        err = print_parts(p);
     putc('\n', p->f);
     for (size_t i = 0; i < 2 && !err; i++)
         if (has_meter(p, verdicts[i].meter))
@@ -610,6 +646,12 @@ static int print_block(struct page *p)
         err = print_remarks(p, "warm-up", tell_warmup,
                             "; ratios are within blocks and keep it.");
     print_check(p);
+    if (largest(p->block, "counters", "task_clock") > 0 &&
+        !(largest(p->block, "counters", "instructions") > 0))
+        print_wrapped(p->f, "counters",
+                      "no hardware events here; the notes in samples.csv and "
+                      "heapyard counters say why",
+                      LABEL, p->width);
     for (size_t i = 0; i < p->block->n; i++)
         print_failures(p, p->block->allocator[i]);
     putc('\n', p->f);

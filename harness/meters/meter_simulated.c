@@ -77,18 +77,30 @@ static int read_totals(int with_caches, struct callgrind_totals *out, char *why,
 static void emit_counts(const struct run_context *run, int with_caches,
                         const struct callgrind_totals *t)
 {
-    double instructions = (double)t->instructions;
+    const struct {
+        const char *metric;
+        uint64_t count;
+        int of_cache;
+    } counts[] = {
+        {"sim_instructions", t->instructions, 0},
+        {"sim_branches", t->branches, 0},
+        {"sim_branch_misses", t->branch_misses, 0},
+        {"sim_i1_misses", t->i1_misses, 1},
+        {"sim_d1_misses", t->d1_misses, 1},
+        {"sim_ll_misses", t->ll_misses, 1},
+    };
+    char metric[48];
 
-    emit_value(run, "sim_instructions", "", "1", instructions);
-    emit_value(run, "sim_instructions_per_op", "", "1",
-               instructions / (double)run->trace->totals.ops);
-    emit_value(run, "sim_branches", "", "1", (double)t->branches);
-    emit_value(run, "sim_branch_misses", "", "1", (double)t->branch_misses);
-    if (!with_caches)
-        return;
-    emit_value(run, "sim_i1_misses", "", "1", (double)t->i1_misses);
-    emit_value(run, "sim_d1_misses", "", "1", (double)t->d1_misses);
-    emit_value(run, "sim_ll_misses", "", "1", (double)t->ll_misses);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        double count = (double)counts[i].count;
+
+        if (counts[i].of_cache && !with_caches)
+            continue;
+        emit_value(run, counts[i].metric, "", "1", count);
+        snprintf(metric, sizeof metric, "%s_per_op", counts[i].metric);
+        emit_value(run, metric, "", "1",
+                   count / (double)run->trace->totals.ops);
+    }
 }
 
 static void simulated_report(struct run_context *run)
