@@ -25,21 +25,12 @@
 #include "environment.h"
 #include "exec.h"
 #include "mend.h"
-#include "prepare_child.h"
 #include "progress.h"
 #include "row.h"
 #include "run_rows.h"
+#include "trace_store.h"
 
 enum { PATH_ROOM = 4096 };
-
-/* A trace of the plan, compiled (or not: then why says it). */
-struct prepared {
-    struct trace_request request;
-    char path[PATH_ROOM];
-    char why[512];
-    int err;             /* why there is no trace, or 0 */
-    struct trace *trace; /* NULL: could not be made */
-};
 
 struct session {
     const struct run_config *config;
@@ -47,9 +38,7 @@ struct session {
     struct run_counts *counts;
     char id[SESSION_MAX];
     char samples[PATH_ROOM];
-    char traces[PATH_ROOM];
-    struct prepared *prepared; /* [nprepared]; room for all runs */
-    size_t nprepared;
+    struct trace_store traces;
     unsigned char *is_done; /* [plan->n], by resume */
     struct progress progress;
     char *why;
@@ -218,30 +207,6 @@ static int write_outcome(struct session *s, const struct plan_run *run,
 
 /* ---- traces ---- */
 
-static int same_request(const struct trace_request *a,
-                        const struct trace_request *b)
-{
-    return !strcmp(a->workload, b->workload) && a->threads == b->threads &&
-           a->seed == b->seed && a->scale == b->scale &&
-           a->first_ops == b->first_ops;
-}
-
-static void make_trace(struct session *s, struct prepared *p)
-{
-    char what[PREPARE_NAME_MAX + 32];
-
-    snprintf(p->path, sizeof p->path, "%.3900s/%zu.hyr", s->traces,
-             (size_t)(p - s->prepared));
-    snprintf(what, sizeof what, "preparing %s", p->request.workload);
-    progress_show(&s->progress, what);
-    p->err = prepare_in_child(&p->request, p->path, p->why, sizeof p->why);
-    if (p->err)
-        return;
-    p->err = trace_map(p->path, &p->trace, p->why, sizeof p->why);
-    if (p->err)
-        p->trace = NULL;
-}
-
 /* Whether it is the machine that failed, not the trace: then no run of it can
  * be told from one that was never tried, and --resume must try again.  ECHILD:
  * preparing it crashes, and would again. */
@@ -251,35 +216,24 @@ static int is_machines_fault(int err)
            err != ECHILD;
 }
 
-static struct prepared *get_trace(struct session *s,
-                                  const struct trace_request *request)
+/* NULL only if memory is short. */
+static const struct stored_trace *get_trace(struct session *s,
+                                            const struct trace_request *request)
 {
-    for (size_t i = 0; i < s->nprepared; i++)
-        if (same_request(&s->prepared[i].request, request))
-            return &s->prepared[i];
-    struct prepared *p = &s->prepared[s->nprepared++];
+    char what[PREPARE_NAME_MAX + 32];
 
-    p->request = *request;
-    make_trace(s, p);
-    return p;
-}
-
-static void drop_traces(struct session *s)
-{
-    for (size_t i = 0; i < s->nprepared; i++) {
-        if (s->prepared[i].trace)
-            trace_unmap(s->prepared[i].trace);
-        unlink(s->prepared[i].path);
+    if (!trace_store_has(&s->traces, request)) {
+        snprintf(what, sizeof what, "preparing %s", request->workload);
+        progress_show(&s->progress, what);
     }
-    rmdir(s->traces);
-    free(s->prepared);
+    return trace_store_get(&s->traces, request);
 }
 
 /* ---- runs ---- */
 
 static int run_one(struct session *s, const struct plan_run *run)
 {
-    struct prepared *p = get_trace(s, &run->trace);
+    const struct stored_trace *p = get_trace(s, &run->trace);
     struct outcome o = {.status = STATUS_ERROR};
     char what[192];
     int err = 0;
@@ -289,6 +243,8 @@ static int run_one(struct session *s, const struct plan_run *run)
     progress_show(&s->progress, what);
     if (exec_stop)
         return EINTR;
+    if (!p)
+        return fail(s, ENOMEM, "traces");
     if (!p->trace && is_machines_fault(p->err)) {
         snprintf(s->why, s->why_size,
                  "%.300s; the rows of %zu runs are whole: go on with --resume",
@@ -344,24 +300,24 @@ static int run_all(struct session *s)
 
 static int open_session(struct session *s)
 {
-    char environment[PATH_ROOM];
+    char environment[PATH_ROOM], traces[PATH_ROOM];
     const struct plan *plan = s->config->plan;
 
     environment_session(s->id);
     snprintf(s->samples, sizeof s->samples, "%.4000s/samples.csv",
              s->config->folder);
-    snprintf(s->traces, sizeof s->traces, "%.4000s/traces", s->config->folder);
+    snprintf(traces, sizeof traces, "%.4000s/traces", s->config->folder);
     snprintf(environment, sizeof environment, "%.4000s/environment.csv",
              s->config->folder);
-    s->prepared = calloc(plan->n + 1, sizeof *s->prepared);
     s->is_done = calloc(plan->n + 1, 1);
-    if (!s->prepared || !s->is_done)
+    if (!s->is_done)
         return fail(s, ENOMEM, "plan");
     int err = open_samples(s);
     if (err)
         return err;
-    if (mkdir(s->traces, 0777) && errno != EEXIST)
-        return fail(s, errno, s->traces);
+    err = trace_store_open(&s->traces, traces);
+    if (err)
+        return fail(s, err, traces);
     err = environment_append(environment, s->id);
     return err ? fail(s, err, environment) : 0;
 }
@@ -386,7 +342,7 @@ static int run_locked(struct session *s)
 
     if (!err)
         err = run_all(s);
-    drop_traces(s);
+    trace_store_close(&s->traces);
     free(s->is_done);
     return err;
 }
