@@ -32,7 +32,7 @@ bench_options = $(strip \
 configure = cmake --preset release -DHEAPYARD_WERROR=$(or $(HEAPYARD_WERROR),OFF)
 build = cmake --build --preset release --parallel $(JOBS)
 
-.PHONY: all quiet-build bench report test install deb clean help
+.PHONY: all quiet-build bench gate report test install deb clean help
 .NOTPARALLEL:
 
 all:
@@ -47,6 +47,10 @@ quiet-build:
 
 bench: quiet-build
 	@$(HEAPYARD) bench $(bench_options)
+
+# REF: the commit to compare with; or CANDIDATE and BASELINE: two libraries.
+gate: quiet-build
+	@ci/gate
 
 # IN: a folder that bench made; by default the newest.
 report: quiet-build
@@ -79,6 +83,8 @@ help:
 	@echo '    SEED=1 SCALE=0.5 METERS=time,memory TOUCH=page OUT=FOLDER'
 	@echo '    PRECISION=1% BUDGET=5m'
 	@echo '                     (each is the option of heapyard bench of that name)'
+	@echo 'make gate            judge this tree against REF=HEAD~1, or the library'
+	@echo '                     CANDIDATE=new.so against BASELINE=old.so; see ci/gate --help'
 	@echo 'make report          table and charts of the newest result, or of IN=FOLDER'
 	@echo 'make test            all tests'
 	@echo 'make install         to PREFIX=/usr/local; DESTDIR is honoured'
