@@ -230,10 +230,12 @@ struct ranked {
 
 static unsigned rank_meter(const char *meter)
 {
-    static const char *const known[] = {"time",    "memory", "leak",
-                                        "latency", "check",  "counters"};
+    static const char *const known[] = {
+        "time", "memory", "leak", "latency", "check", "counters", "simulated"};
     unsigned n = sizeof known / sizeof known[0], i = 0;
-    while (i < n && strcmp(known[i], meter))
+    size_t length = strcspn(meter, ":"); /* without its options */
+    while (i < n &&
+           (strlen(known[i]) != length || strncmp(known[i], meter, length)))
         i++;
     return i;
 }

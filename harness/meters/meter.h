@@ -80,7 +80,7 @@ const char *meter_names(void);
 int meter_is(const char *text, const char *name);
 
 /* Write one value to the runner: "metric <tab> at <tab> unit <tab> value".
- * NAN is written as a metric that could not be taken, with `at` empty. */
+ * It must be finite: a metric that could not be taken has no row. */
 void emit_value(const struct run_context *, const char *metric, const char *at,
                 const char *unit, double value);
 /* The same with a note that stands beside this value only. */
