@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,7 +30,9 @@ extern char **environ;
 
 static int is_program(const char *path)
 {
-    return !access(path, X_OK);
+    struct stat st;
+
+    return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
 int gate_build_use(const char *path, struct gate_side *out, char *why,
@@ -38,12 +41,10 @@ int gate_build_use(const char *path, struct gate_side *out, char *why,
     static const char *const places[] = {"", "/heapyard",
                                          "/build/release/heapyard"};
 
-    for (size_t i = 1; i <= sizeof places / sizeof *places; i++) {
-        /* a folder is executable too: look into it first */
-        const char *below = places[i % (sizeof places / sizeof *places)];
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char program[PATH_ROOM];
 
-        snprintf(program, sizeof program, "%.4000s%s", path, below);
+        snprintf(program, sizeof program, "%.4000s%s", path, places[i]);
         if (!is_program(program) || !realpath(program, out->program))
             continue;
         snprintf(out->name, sizeof out->name, "%.199s", path);
@@ -137,8 +138,11 @@ static int compile(struct build *b)
     const char *const configure[] = {
         "cmake", "-S", b->source, "-B", b->tree, "-DCMAKE_BUILD_TYPE=Release",
         NULL};
+    char jobs[16]; /* without a number make starts them all at once */
     const char *const build[] = {"cmake",    "--build",    b->tree, "--target",
-                                 "heapyard", "--parallel", NULL};
+                                 "heapyard", "--parallel", jobs,    NULL};
+
+    snprintf(jobs, sizeof jobs, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
     int err = step(b, "cmake", configure);
 
     return err ? err : step(b, "the build", build);
@@ -180,9 +184,8 @@ int gate_build_ref(const char *ref, const char *folder, struct gate_side *out,
     snprintf(b.tree, sizeof b.tree, "%.4000s/baseline-build", whole);
     int err = check_out(&b);
 
-    if (err)
-        return err;
-    err = compile(&b);
+    if (!err)
+        err = compile(&b);
     if (!err)
         err = take_program(&b, folder, out);
     drop_source(&b);

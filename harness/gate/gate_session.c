@@ -57,10 +57,8 @@ static int open_side(struct gate_session *s, int side, char *why,
     snprintf(path, sizeof path, "%.3900s/%s/samples.csv", s->config->folder,
              folders[side]);
     s->samples[side] = fopen(path, "wx");
-    if (!s->samples[side]) {
-        fail(why, why_size, path, errno);
-        return errno;
-    }
+    if (!s->samples[side])
+        return fail(why, why_size, path, errno);
     err = row_write_header(s->samples[side]);
     return err ? fail(why, why_size, path, err) : 0;
 }
