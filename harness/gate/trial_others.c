@@ -12,17 +12,14 @@
 #include "trial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "paired.h"
 #include "places.h"
 #include "ticks.h"
@@ -30,8 +27,6 @@
 enum { PATH_ROOM = 4096, TIMES_MAX = 1024 };
 
 static const double threshold = 0.05;
-
-extern char **environ;
 
 struct times {
     double s[TIMES_MAX];
@@ -72,29 +67,6 @@ static char *make_command(const struct stored_trace *t, const char *allocator)
         return NULL;
     }
     return command;
-}
-
-static int spawn_and_wait(const char *const argv[])
-{
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    int status = 0;
-
-    posix_spawn_file_actions_init(&files);
-    for (int fd = 0; fd < 3; fd++)
-        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
-    int err =
-        posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv, environ);
-
-    posix_spawn_file_actions_destroy(&files);
-    if (err)
-        return err;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        if (exec_stop)
-            kill(pid, SIGTERM);
-    if (exec_stop)
-        return EINTR;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ECHILD;
 }
 
 static int take_times(const json_t *result, struct times *out)
@@ -171,7 +143,7 @@ int trial_others_exist(void)
 {
     static const char *const argv[] = {"hyperfine", "--version", NULL};
 
-    return !spawn_and_wait(argv);
+    return !command_run(argv, NULL, COMMAND_STOPS);
 }
 
 /* Let hyperfine time both commands so many times, and read what it found. */
@@ -196,7 +168,7 @@ static int time_both(const char *folder, const char *const command[GATE_SIDES],
                                 command[GATE_CANDIDATE],
                                 NULL};
     uint64_t start = clock_wall_ns();
-    int err = spawn_and_wait(argv);
+    int err = command_run(argv, NULL, COMMAND_STOPS);
 
     *seconds = (double)(clock_wall_ns() - start) * 1e-9;
     if (!err)

@@ -243,6 +243,43 @@ if command -v git >/dev/null; then
     expect_line "$work/err" '--baseline-ref = -x \(want a commit\)'
 fi
 
+# A build that is stopped takes all that it has started along, and its sources
+# are removed.  Both programs are stand-ins, so nothing is built.
+mkdir "$work/bin"
+cat >"$work/bin/git" <<'END'
+#!/bin/sh
+case $4 in # of -C SOURCE worktree add --force --detach FOLDER COMMIT
+add) mkdir "$7" ;;
+remove) rmdir "$6" ;; # of -C SOURCE worktree remove --force FOLDER
+esac
+END
+cat >"$work/bin/cmake" <<'END'
+#!/bin/sh
+case $1 in
+-S) mkdir "$4" ;; # the folder to build in
+*) sleep 100 & wait ;;
+esac
+END
+chmod +x "$work/bin/git" "$work/bin/cmake"
+PATH=$work/bin:$PATH "$HEAPYARD" gate --workload $workload \
+    --baseline-ref HEAD --allocator slab --metrics checked_ops \
+    --out "$work/unbuilt" >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+turns=200
+until [ -d "$work/unbuilt/baseline-build" ]; do
+    turns=$((turns - 1))
+    [ $turns -gt 0 ] || fail "waited in vain for a build: $(cat "$work/err")"
+    sleep 0.05
+done
+sleep 0.2
+kill -TERM $pid
+code=0
+wait $pid || code=$?
+[ $code -eq 130 ] || fail "exit code $code of a stopped build: $(cat "$work/err")"
+[ "$(ls "$work/unbuilt")" = build.log ] ||
+    fail "left of a stopped build: $(ls "$work/unbuilt")"
+expect_nothing_left "after a stopped build"
+
 # ---- Ctrl-C ----
 
 "$HEAPYARD" gate --workload $workload --out "$work/stopped" \
