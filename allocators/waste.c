@@ -74,8 +74,13 @@ static int waste_open(const struct heap_config *config, struct heap **out)
     heap->of = wrapped[(size_t)heap_knob(config, knobs, KNOB_OF)];
     heap->loops = (uint32_t)heap_knob(config, knobs, KNOB_LOOPS);
     heap->every = (uint32_t)heap_knob(config, knobs, KNOB_EVERY);
-    *out = heap;
-    return heap->of->open(&inner, &heap->inner);
+    int err = heap->of->open(&inner, &heap->inner);
+
+    if (err)
+        (void)os_pages_unmap(NULL, heap, sizeof *heap);
+    else
+        *out = heap;
+    return err;
 }
 
 static void waste_close(struct heap *heap)

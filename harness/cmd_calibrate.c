@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "calibration.h"
 #include "carry_out.h"
@@ -210,9 +211,16 @@ static int fail(const struct calibrate *c, int err)
                                             : EXIT_INFRA;
 }
 
+static const char *rows_path(const struct calibrate *c,
+                             char path[PATH_ROOM + 32])
+{
+    snprintf(path, PATH_ROOM + 32, "%s/calibration.csv", c->folder);
+    return path;
+}
+
 static int open_folder(struct calibrate *c)
 {
-    char stamp[32];
+    char stamp[32], path[PATH_ROOM + 32];
     time_t now = time(NULL);
     struct tm local;
 
@@ -228,6 +236,11 @@ static int open_folder(struct calibrate *c)
 
     if (err)
         snprintf(c->why, sizeof c->why, "%.400s: %s", c->folder, strerror(err));
+    else if (!access(rows_path(c, path), F_OK)) { /* it took hours */
+        snprintf(c->why, sizeof c->why, "%.400s is there (want a new --out)",
+                 path);
+        err = EEXIST;
+    }
     return err;
 }
 
@@ -289,6 +302,10 @@ static int set_up(struct calibrate *c)
     c->trial = calloc(4 * TRIALS_MAX, sizeof *c->trial);
     if (!err && !c->trial)
         err = ENOMEM;
+    if (!err && c->other_trials && !trial_others_exist()) {
+        fputs("no hyperfine here: only the gate is tried\n", stderr);
+        c->other_trials = 0;
+    }
     if (!err) {
         fprintf(stderr, "finding how much work slows %s down by %.3g %%\n",
                 c->waste.of, 100 * c->slowdown);
@@ -446,9 +463,36 @@ static void sum_up(struct calibrate *c, enum judge j, int is_exact,
     r->worst_seconds = scratch[n - 1];
 }
 
-static int write_trials(const struct calibrate *c)
+/* ",1.020000"; "," if few runs have no such figure. */
+static void put_ratio(FILE *f, double ratio)
+{
+    if (isfinite(ratio) && ratio > 0)
+        fprintf(f, ",%.6f", ratio);
+    else
+        fputc(',', f);
+}
+
+static void put_trial(FILE *f, size_t number, const struct trial *t,
+                      enum judge j)
 {
     static const char *const calls[] = {"none", "slower", "faster", "open"};
+    const struct interval others = {t->others_ratio, NAN, NAN};
+    const struct interval *ratio = j == JUDGE_GATE ? &t->cell.ratio : &others;
+
+    fprintf(f, "%zu,%s,%g,%s,%s", number,
+            t->is_exact       ? "sim_instructions"
+            : j == JUDGE_GATE ? "cpu_per_op"
+                              : "wall",
+            t->injected, judge_names[j], calls[t->call[j]]);
+    put_ratio(f, ratio->value);
+    put_ratio(f, ratio->lo);
+    put_ratio(f, ratio->hi);
+    fprintf(f, ",%u,%.3f\n", j == JUDGE_GATE ? t->cell.pairs : t->others_runs,
+            t->seconds[j]);
+}
+
+static int write_trials(const struct calibrate *c)
+{
     char path[PATH_ROOM + 32];
 
     snprintf(path, sizeof path, "%s/trials.csv", c->folder);
@@ -459,23 +503,9 @@ static int write_trials(const struct calibrate *c)
           "seconds\n",
           f);
     for (size_t i = 0; i < c->done; i++)
-        for (int j = 0; j < JUDGES; j++) {
-            const struct trial *t = &c->trial[i];
-
-            if (!t->is_judged[j])
-                continue;
-            fprintf(f, "%zu,%s,%g,%s,%s,", i + 1,
-                    t->is_exact       ? "sim_instructions"
-                    : j == JUDGE_GATE ? "cpu_per_op"
-                                      : "wall",
-                    t->injected, judge_names[j], calls[t->call[j]]);
-            if (j == JUDGE_GATE)
-                fprintf(f, "%.6f,%.6f,%.6f,%u,", t->cell.ratio.value,
-                        t->cell.ratio.lo, t->cell.ratio.hi, t->cell.pairs);
-            else
-                fprintf(f, "%.6f,,,%u,", t->others_ratio, t->others_runs);
-            fprintf(f, "%.3f\n", t->seconds[j]);
-        }
+        for (int j = 0; j < JUDGES; j++)
+            if (c->trial[i].is_judged[j])
+                put_trial(f, i + 1, &c->trial[i], (enum judge)j);
     int err = ferror(f) ? EIO : 0;
 
     return fclose(f) ? errno : err;
@@ -485,8 +515,7 @@ static int write_rows(const struct calibrate *c)
 {
     char path[PATH_ROOM + 32];
 
-    snprintf(path, sizeof path, "%s/calibration.csv", c->folder);
-    FILE *f = fopen(path, "w");
+    FILE *f = fopen(rows_path(c, path), "w");
     if (!f)
         return errno;
     int err = calibration_write(f, c->rows, c->nrows);
@@ -551,7 +580,7 @@ int cmd_calibrate(int argc, char **argv)
         err = play_all(c);
     int code = err ? fail(c, err) : EXIT_GOOD;
 
-    if (c->done && (!err || err == EINTR) && (err = conclude(c)))
+    if (c->done && (err = conclude(c))) /* whatever ended the trials */
         code = fail(c, err);
     gate_session_close(&c->session);
     plan_free(&c->plan);

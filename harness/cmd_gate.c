@@ -135,6 +135,9 @@ static void check_all(struct gate_args *a, struct argp_state *state)
     if (a->library && a->spec.spec.allocators.n != 1)
         argp_error(state, "--baseline-library wants one --allocator: the "
                           "candidate");
+    if (a->library && strlen(a->library) >= SPEC_NAME_MAX)
+        argp_error(state, "--baseline-library = %s (want at most %d bytes)",
+                   a->library, SPEC_NAME_MAX - 1);
 }
 
 static error_t parse_how(int key, char *arg, struct argp_state *state)
@@ -407,9 +410,9 @@ static int report(const char *verb, const struct gate_args *a,
     if (!err)
         err = write_reports(verb, a, &r);
     print_calibration(&r);
-    printf("\nRows     %s/{baseline,candidate}/samples.csv\nVerdicts "
-           "%s/gate.csv\n",
-           a->config.folder, a->config.folder);
+    printf("\nRows     %s/%s/samples.csv\nVerdicts %s/gate.csv\n",
+           a->config.folder, a->file ? "candidate" : "{baseline,candidate}",
+           a->config.folder);
     return err ? GATE_BROKEN : verdict(a, &r);
 }
 
@@ -423,9 +426,11 @@ int cmd_gate(int argc, char **argv)
 
     spec_args_init(&a.spec);
     gate_choice_init(&a.config.choice);
-    (void)spec_set(&a.spec.spec, "allocators", "slab,buddy,pool,arena", why,
-                   sizeof why);
+    a.spec.spec.allocators.n = 0; /* those that are named, or these: */
     parse(argc, argv, &a);
+    if (!a.spec.spec.allocators.n)
+        (void)spec_set(&a.spec.spec, "allocators", "slab,buddy,pool,arena", why,
+                       sizeof why);
     a.config.spec = &a.spec.spec;
     carry_out_catch_signals();
     int err = make_folder(&a, folder, why, sizeof why);

@@ -19,7 +19,7 @@ enum gate_verdict {
     GATE_IMPROVED,  /* better by more than the margin */
     GATE_UNCHANGED, /* within the margin, shown at the level of the gate */
     GATE_REGRESSED, /* worse by more than the margin */
-    GATE_UNDECIDED, /* the interval straddles the margin: more pairs needed */
+    GATE_UNDECIDED, /* neither is shown: more pairs needed */
     GATE_REFUSED,   /* the two cannot be compared; why says so */
     GATE_VERDICTS
 };

@@ -60,6 +60,11 @@ static int median_of(const double x[], size_t n, double *out)
     return 0;
 }
 
+static int is_count(double x)
+{
+    return isfinite(x) && x >= 0;
+}
+
 static void explain_exact(struct gate_cell *c, const char *what)
 {
     double percent = 100 * (c->ratio.value - 1);
@@ -79,6 +84,13 @@ static double worse_by(const struct gate_cell *c)
     return c->less_is_better ? c->candidate / c->base : c->base / c->candidate;
 }
 
+/* The largest factor within the margin: 107 is 7 % more than 100, though 1.07
+ * is less than 107.0 / 100 in binary. */
+static double largest_within(double margin)
+{
+    return margin > 0 ? (1 + margin) * (1 + 1e-12) : 1;
+}
+
 int judge_exact(struct gate_cell *c, const double base[], size_t nbase,
                 const double candidate[], size_t ncandidate)
 {
@@ -91,6 +103,10 @@ int judge_exact(struct gate_cell *c, const double base[], size_t nbase,
     c->p = c->detectable = NAN;
     c->pairs = (uint32_t)(nbase < ncandidate ? nbase : ncandidate);
     c->ratio = no_interval;
+    if (!is_count(c->base) || !is_count(c->candidate)) {
+        judge_refuse(c, "a figure is below 0 or not a number: no count is");
+        return 0;
+    }
     if (c->base == c->candidate) {
         c->verdict = GATE_UNCHANGED;
         if (c->base > 0)
@@ -98,16 +114,17 @@ int judge_exact(struct gate_cell *c, const double base[], size_t nbase,
         snprintf(c->why, sizeof c->why, "the same: %.10g", c->base);
         return 0;
     }
-    if (c->base > 0 && c->candidate >= 0) {
+    if (c->base > 0) {
         double r = c->candidate / c->base;
 
         c->ratio = (struct interval){r, r, r};
     }
     double by = worse_by(c); /* may be infinite: then it decides too */
+    double limit = largest_within(c->margin);
 
-    c->verdict = by > 1 + c->margin       ? GATE_REGRESSED
-                 : 1 / by > 1 + c->margin ? GATE_IMPROVED
-                                          : GATE_UNCHANGED;
+    c->verdict = by > limit       ? GATE_REGRESSED
+                 : 1 / by > limit ? GATE_IMPROVED
+                                  : GATE_UNCHANGED;
     explain_exact(c, c->verdict == GATE_UNCHANGED  ? "within the margin"
                      : c->verdict == GATE_IMPROVED ? "better"
                                                    : "worse");
@@ -153,7 +170,10 @@ struct finding {
     double not_worse, not_better;
 };
 
-static int examine(struct gate_cell *c, double level, struct finding *f)
+/* level: of the look; m: cells of the family, by which Holm's method divides
+ * the level for the first of them to be called out of the margin. */
+static int examine(struct gate_cell *c, double level, size_t m,
+                   struct finding *f)
 {
     struct interval centre;
     double margin = log1p(c->margin);
@@ -166,16 +186,20 @@ static int examine(struct gate_cell *c, double level, struct finding *f)
         err = median_of(c->candidate_values, c->pairs, &c->candidate);
     if (!err) {
         double distance = margin - fabs(centre.value);
+        double beyond = level / (double)m;
 
         put_ratio(c, &centre);
         f->worse = paired_p_above(x, c->pairs, margin);
         f->better = paired_p_below(x, c->pairs, -margin);
         f->not_worse = paired_p_below(x, c->pairs, margin);
         f->not_better = paired_p_above(x, c->pairs, -margin);
-        c->detectable = expm1(margin + paired_detectable(x, c->pairs, level,
+        c->detectable = expm1(margin + paired_detectable(x, c->pairs, beyond,
                                                          POWER_PERCENT / 100.));
-        c->needed = (uint32_t)paired_needed(x, c->pairs, fabs(distance), level,
+        c->needed = (uint32_t)paired_needed(x, c->pairs, fabs(distance),
+                                            distance < 0 ? beyond : level,
                                             POWER_PERCENT / 100.);
+        if (c->needed <= c->pairs) /* they were not enough */
+            c->needed = 0;
     }
     free(x);
     return err;
@@ -202,7 +226,7 @@ static void explain_pairs(struct gate_cell *c)
         [GATE_IMPROVED] = "better by more than the margin",
         [GATE_UNCHANGED] = "within the margin on both sides",
         [GATE_REGRESSED] = "worse by more than the margin",
-        [GATE_UNDECIDED] = "the interval straddles the margin",
+        [GATE_UNDECIDED] = "neither within the margin nor beyond it for sure",
     };
     char interval[48] = "";
 
@@ -229,12 +253,12 @@ static int look_at(struct gate_cell *cells[], struct finding f[], size_t m,
 
     for (size_t i = 0; i < m && !err; i++) {
         f[i] = (struct finding){NAN, NAN, NAN, NAN};
-        if (cells[i]->verdict == GATE_REFUSED)
+        if (cells[i]->verdict == GATE_REFUSED || !cells[i]->pairs)
             continue;
-        if (cells[i]->pairs && !is_positive(cells[i]))
+        if (is_positive(cells[i]))
+            err = examine(cells[i], level, m, &f[i]);
+        else if (cells[i]->verdict == GATE_UNDECIDED)
             judge_refuse(cells[i], "a value is 0 or less: it has no ratio");
-        else if (cells[i]->pairs)
-            err = examine(cells[i], level, &f[i]);
     }
     return err;
 }

@@ -97,7 +97,9 @@ static void pick(const struct calibration_row rows[], size_t n,
     }
 }
 
-static int read_sentence(const char *path, char *out, size_t size)
+/* Unless it is older than `newest`, which is brought up to date. */
+static void read_sentence(const char *path, char newest[24], char *out,
+                          size_t size)
 {
     struct calibration_row rows[CALIBRATION_ROWS_MAX];
     const struct calibration_row *same = NULL, *slower = NULL;
@@ -105,34 +107,33 @@ static int read_sentence(const char *path, char *out, size_t size)
     size_t n;
 
     if (calibration_read(path, rows, &n, why, sizeof why))
-        return 0;
+        return;
     pick(rows, n, &same, &slower);
-    if (!same || !slower)
-        return 0;
+    if (!same || !slower || strcmp(same->date, newest) < 0)
+        return;
+    memcpy(newest, same->date, sizeof same->date);
     snprintf(out, size,
              "on this kind of machine (%.10s) %u of %u verdicts on a program "
              "against itself were false alarms, and a slowdown of %.3g %% was "
              "found in %u of %u, within %.0f s",
              same->date, same->called, same->trials, 100 * slower->injected,
              slower->called, slower->trials, slower->worst_seconds);
-    return 1;
 }
 
 void calibration_sentence(const char *folder, char *out, size_t size)
 {
-    char path[PATH_ROOM];
+    char path[PATH_ROOM], newest[24] = "";
     DIR *dir = opendir(folder);
     const struct dirent *entry;
-    int found = 0;
 
     out[0] = 0;
-    while (dir && !found && (entry = readdir(dir))) {
+    while (dir && (entry = readdir(dir))) {
         const char *dot = strrchr(entry->d_name, '.');
 
         if (!dot || strcmp(dot, ".csv"))
             continue;
         snprintf(path, sizeof path, "%.3800s/%.255s", folder, entry->d_name);
-        found = read_sentence(path, out, size);
+        read_sentence(path, newest, out, size);
     }
     if (dir)
         closedir(dir);

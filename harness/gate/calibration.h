@@ -39,8 +39,8 @@ int calibration_write(FILE *, const struct calibration_row[], size_t n);
 int calibration_read(const char *path, struct calibration_row out[], size_t *n,
                      char *why, size_t why_size);
 
-/* One sentence on the calibration of a machine like this one, from the files
- * in `folder`: "" if there is none. */
+/* One sentence on the newest calibration of a machine like this one, from the
+ * files in `folder`: "" if there is none. */
 void calibration_sentence(const char *folder, char *out, size_t size);
 
 /* A table for people. */

@@ -10,7 +10,7 @@
 
 /* What is known of the machine of the baseline: environment.csv beside it. */
 struct gate_baseline {
-    char cpu[128], libc[64], thp[32]; /* "" if there is no such file */
+    char cpu[128], libc[128], thp[128]; /* "" if there is no such file */
     char date[32];
 };
 

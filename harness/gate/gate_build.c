@@ -5,31 +5,28 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE /* posix_spawnp with environ */
+#define _XOPEN_SOURCE 700 /* realpath */
 
 #include "gate_build.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "exec.h"
+#include "command.h"
 #include "places.h"
 
 enum { PATH_ROOM = 4096 };
 
-extern char **environ;
-
 static int is_program(const char *path)
 {
-    return !access(path, X_OK);
+    struct stat st;
+
+    return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
 int gate_build_use(const char *path, struct gate_side *out, char *why,
@@ -38,12 +35,10 @@ int gate_build_use(const char *path, struct gate_side *out, char *why,
     static const char *const places[] = {"", "/heapyard",
                                          "/build/release/heapyard"};
 
-    for (size_t i = 1; i <= sizeof places / sizeof *places; i++) {
-        /* a folder is executable too: look into it first */
-        const char *below = places[i % (sizeof places / sizeof *places)];
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char program[PATH_ROOM];
 
-        snprintf(program, sizeof program, "%.4000s%s", path, below);
+        snprintf(program, sizeof program, "%.4000s%s", path, places[i]);
         if (!is_program(program) || !realpath(program, out->program))
             continue;
         snprintf(out->name, sizeof out->name, "%.199s", path);
@@ -58,32 +53,6 @@ int gate_build_use(const char *path, struct gate_side *out, char *why,
 
 /* ---- commands ---- */
 
-/* Run argv[] with its output at the end of the log.  Returns 0; ECHILD if it
- * failed; EINTR if exec_stop was set; or an errno if it cannot be started. */
-static int run_command(char *const argv[], const char *log)
-{
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    int status = 0;
-
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&files, 1, log,
-                                     O_WRONLY | O_CREAT | O_APPEND, 0666);
-    posix_spawn_file_actions_adddup2(&files, 1, 2);
-    int err = posix_spawnp(&pid, argv[0], &files, NULL, argv, environ);
-
-    posix_spawn_file_actions_destroy(&files);
-    if (err)
-        return err;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        if (exec_stop)
-            kill(pid, SIGTERM);
-    if (exec_stop)
-        return EINTR;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ECHILD;
-}
-
 struct build {
     const char *ref, *log;
     char source[PATH_ROOM]; /* of the baseline */
@@ -94,7 +63,7 @@ struct build {
 
 static int step(struct build *b, const char *what, const char *const argv[])
 {
-    int err = run_command((char *const *)argv, b->log);
+    int err = command_run(argv, b->log, COMMAND_STOPS);
 
     if (err == EINTR)
         snprintf(b->why, b->why_size, "stopped");
@@ -129,7 +98,7 @@ static void drop_source(const struct build *b)
                                 "worktree", "remove", "--force",
                                 b->source,  NULL};
 
-    (void)run_command((char *const *)argv, b->log);
+    (void)command_run(argv, b->log, COMMAND_TIDIES_UP);
 }
 
 static int compile(struct build *b)
@@ -137,8 +106,11 @@ static int compile(struct build *b)
     const char *const configure[] = {
         "cmake", "-S", b->source, "-B", b->tree, "-DCMAKE_BUILD_TYPE=Release",
         NULL};
+    char jobs[16]; /* without a number make starts them all at once */
     const char *const build[] = {"cmake",    "--build",    b->tree, "--target",
-                                 "heapyard", "--parallel", NULL};
+                                 "heapyard", "--parallel", jobs,    NULL};
+
+    snprintf(jobs, sizeof jobs, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
     int err = step(b, "cmake", configure);
 
     return err ? err : step(b, "the build", build);
@@ -180,13 +152,12 @@ int gate_build_ref(const char *ref, const char *folder, struct gate_side *out,
     snprintf(b.tree, sizeof b.tree, "%.4000s/baseline-build", whole);
     int err = check_out(&b);
 
-    if (err)
-        return err;
-    err = compile(&b);
+    if (!err)
+        err = compile(&b);
     if (!err)
         err = take_program(&b, folder, out);
     drop_source(&b);
     const char *const argv[] = {"rm", "-rf", b.tree, NULL};
-    (void)run_command((char *const *)argv, log);
+    (void)command_run(argv, log, COMMAND_TIDIES_UP);
     return err;
 }

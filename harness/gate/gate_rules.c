@@ -122,6 +122,7 @@ int gate_choice_metrics(struct gate_choice *c, const char *list, char *why,
     return 0;
 }
 
+/* name: NULL for all of them. */
 static int set_margin(double margin[], const char *name, size_t length,
                       const char *value, char *why, size_t why_size)
 {
@@ -132,13 +133,13 @@ static int set_margin(double margin[], const char *name, size_t length,
                  value);
         return EINVAL;
     }
-    int rule = length ? find_rule(name, length, why, why_size) : 0;
+    int rule = name ? find_rule(name, length, why, why_size) : 0;
 
     if (rule < 0)
         return EINVAL;
-    if (length)
+    if (name)
         margin[rule] = share;
-    for (int i = 0; i < GATE_RULES && !length; i++)
+    for (int i = 0; i < GATE_RULES && !name; i++)
         margin[i] = share;
     return 0;
 }
@@ -158,7 +159,8 @@ int gate_choice_margins(struct gate_choice *c, const char *list, char *why,
                  list);
         char *equals = strchr(part, '=');
 
-        err = set_margin(margin, part, equals ? (size_t)(equals - part) : 0,
+        err = set_margin(margin, equals ? part : NULL,
+                         equals ? (size_t)(equals - part) : 0,
                          equals ? equals + 1 : part, why, why_size);
         list += length;
     } while (!err && *list++ == ',');

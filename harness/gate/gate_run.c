@@ -202,6 +202,17 @@ static void explain_missing(const struct gate *g, struct gate_cell *c)
     judge_refuse(c, "the baseline has no such cell");
 }
 
+/* The first sample whose seed (value, too) is not that of the first one; or
+ * that one itself. */
+static const struct sample *find_other(const struct cell *cell, int is_value)
+{
+    for (size_t i = 1; i < cell->n; i++)
+        if (cell->samples[i].seed != cell->samples[0].seed ||
+            (is_value && cell->samples[i].value != cell->samples[0].value))
+            return &cell->samples[i];
+    return &cell->samples[0];
+}
+
 /* Whether the two were measured alike; else the cell is refused. */
 static int is_comparable(const struct gate *g, struct gate_cell *c,
                          const struct cell *base, const struct cell *candidate)
@@ -209,14 +220,19 @@ static int is_comparable(const struct gate *g, struct gate_cell *c,
     const struct cell *theirs = find_cell(g, GATE_BASE, c, "trace_hash");
     const struct cell *ours = find_cell(g, GATE_CANDIDATE, c, "trace_hash");
 
-    if (base->samples[0].seed != candidate->samples[0].seed)
+    const uint64_t seed = candidate->samples[0].seed;
+
+    if (base->samples[0].seed != seed || find_other(base, 0)->seed != seed)
         judge_refuse(c, "the baseline has seed %llu (want %llu)",
-                     (unsigned long long)base->samples[0].seed,
-                     (unsigned long long)candidate->samples[0].seed);
+                     (unsigned long long)(base->samples[0].seed != seed
+                                              ? base->samples[0].seed
+                                              : find_other(base, 0)->seed),
+                     (unsigned long long)seed);
     else if (!theirs || !ours)
         judge_refuse(c, "no trace_hash on one side: it cannot be told whether "
                         "both played the same trace");
-    else if (theirs->samples[0].value != ours->samples[0].value)
+    else if (theirs->samples[0].value != ours->samples[0].value ||
+             find_other(theirs, 1)->value != ours->samples[0].value)
         judge_refuse(c, "the workload has changed: its trace has another hash "
                         "than the baseline's");
     else if (!strncmp(c->key.meter, "simulated", 9) &&
@@ -413,12 +429,14 @@ static int time_all(struct gate *g)
 
 static int carry_out(struct gate *g)
 {
-    int err = make_cells(g);
+    int err = 0;
 
-    if (!err && g->config->baseline)
+    if (g->config->baseline)
         err = gate_baseline_read(g->config->baseline,
                                  &g->session.cells[GATE_BASE], &g->baseline,
                                  g->why, g->why_size);
+    if (!err)
+        err = make_cells(g);
     if (!err)
         err = count_all(g);
     if (!err)

@@ -57,10 +57,8 @@ static int open_side(struct gate_session *s, int side, char *why,
     snprintf(path, sizeof path, "%.3900s/%s/samples.csv", s->config->folder,
              folders[side]);
     s->samples[side] = fopen(path, "wx");
-    if (!s->samples[side]) {
-        fail(why, why_size, path, errno);
-        return errno;
-    }
+    if (!s->samples[side])
+        return fail(why, why_size, path, errno);
     err = row_write_header(s->samples[side]);
     return err ? fail(why, why_size, path, err) : 0;
 }
@@ -166,11 +164,11 @@ int gate_session_play(struct gate_session *s, enum gate_side_index side,
                       const struct plan_run *run, const struct stored_trace *t,
                       struct outcome *out, char *why, size_t why_size)
 {
-    const struct plan_run own = of_side(s, side, run);
+    const struct plan_run own = of_side(s, (int)side, run);
     int err = exec_run(&own, t->path, t->trace, out);
 
     if (!err)
-        err = keep(s, side, &own, run->allocator, t, out);
+        err = keep(s, (int)side, &own, run->allocator, t, out);
     return explain(s, err, why, why_size);
 }
 

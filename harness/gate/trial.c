@@ -18,8 +18,7 @@
 
 enum {
     PROBE_LOOPS = 400, /* at every allocation in PROBE_EVERY */
-    PROBE_EVERY = 16,
-    PROBE_PAIRS = 64
+    PROBE_EVERY = 16
 };
 
 const char *const judge_names[JUDGES] = {
@@ -120,7 +119,7 @@ int waste_for(struct gate_session *session, struct gate_config *config,
     probe.loops = PROBE_LOOPS;
     probe.every = PROBE_EVERY;
     for (int i = 0; i < GATE_RULES; i++)
-        patient.choice.margin[i] = 9; /* nothing is decided early */
+        patient.choice.margin[i] = 9; /* within it after the first look */
     session->config = &patient;
     int err = trial_gate(session, &patient, run, &probe, &trial, why, why_size);
 

@@ -45,8 +45,10 @@ int trial_gate(struct gate_session *, struct gate_config *,
                const struct plan_run *run, const struct waste *,
                struct trial *out, char *why, size_t why_size);
 
+/* Whether hyperfine is there. */
+int trial_others_exist(void);
 /* Let hyperfine time both sides for as long as the gate has taken.  Returns 0,
- * ENOENT if there is no hyperfine, EINTR, or an errno and why. */
+ * EINTR, or an errno and why. */
 int trial_others(struct gate_session *, const struct plan_run *run,
                  const struct waste *, struct trial *, char *why,
                  size_t why_size);

@@ -12,26 +12,21 @@
 #include "trial.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <math.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "command.h"
 #include "paired.h"
 #include "places.h"
 #include "ticks.h"
 
-enum { PATH_ROOM = 4096, COMMAND_ROOM = 2 * PATH_ROOM + 512, TIMES_MAX = 1024 };
+enum { PATH_ROOM = 4096, TIMES_MAX = 1024 };
 
 static const double threshold = 0.05;
-
-extern char **environ;
 
 struct times {
     double s[TIMES_MAX];
@@ -39,36 +34,39 @@ struct times {
     double mean;
 };
 
-/* As hyperfine splits it, in the manner of a shell. */
-static void make_command(const struct stored_trace *t, const char *allocator,
-                         char out[COMMAND_ROOM])
+/* One word of a shell, whatever is in it. */
+static void put_word(FILE *f, const char *word)
 {
-    snprintf(out, COMMAND_ROOM,
-             "'%s' replay --trace '%s' --allocator '%s' --meter time",
-             places_program(), t->path, allocator);
+    fputc('\'', f);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", f);
+        else
+            fputc(*word, f);
+    fputs("' ", f);
 }
 
-static int spawn_and_wait(const char *const argv[])
+/* As hyperfine splits it, in the manner of a shell.  NULL if memory is short;
+ * free afterwards. */
+static char *make_command(const struct stored_trace *t, const char *allocator)
 {
-    posix_spawn_file_actions_t files;
-    pid_t pid;
-    int status = 0;
+    char *command = NULL;
+    size_t size;
+    FILE *f = open_memstream(&command, &size);
 
-    posix_spawn_file_actions_init(&files);
-    for (int fd = 0; fd < 3; fd++)
-        posix_spawn_file_actions_addopen(&files, fd, "/dev/null", O_RDWR, 0);
-    int err =
-        posix_spawnp(&pid, argv[0], &files, NULL, (char *const *)argv, environ);
-
-    posix_spawn_file_actions_destroy(&files);
-    if (err)
-        return err;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        if (exec_stop)
-            kill(pid, SIGTERM);
-    if (exec_stop)
-        return EINTR;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : ECHILD;
+    if (!f)
+        return NULL;
+    put_word(f, places_program());
+    fputs("replay --trace ", f);
+    put_word(f, t->path);
+    fputs("--allocator ", f);
+    put_word(f, allocator);
+    fputs("--meter time", f);
+    if (fclose(f)) {
+        free(command);
+        return NULL;
+    }
+    return command;
 }
 
 static int take_times(const json_t *result, struct times *out)
@@ -141,29 +139,21 @@ static unsigned runs_for(const struct trial *t)
     return runs < 3 ? 2 : runs - 1;
 }
 
-int trial_others(struct gate_session *session, const struct plan_run *run,
-                 const struct waste *w, struct trial *trial, char *why,
-                 size_t why_size)
+int trial_others_exist(void)
 {
-    char json[PATH_ROOM], command[GATE_SIDES][COMMAND_ROOM], runs[16];
-    char name[GATE_SIDES][SPEC_NAME_MAX];
-    struct waste none = *w;
-    struct times *t = calloc(GATE_SIDES, sizeof *t);
-    const struct stored_trace *trace =
-        gate_session_trace(session, run, why, why_size);
+    static const char *const argv[] = {"hyperfine", "--version", NULL};
 
-    if (!t || !trace) {
-        free(t);
-        return ENOMEM;
-    }
-    none.loops = 0;
-    waste_name(&none, name[GATE_BASE], SPEC_NAME_MAX);
-    waste_name(w, name[GATE_CANDIDATE], SPEC_NAME_MAX);
-    for (int side = 0; side < GATE_SIDES; side++)
-        make_command(trace, name[side], command[side]);
-    snprintf(json, sizeof json, "%.4000s/hyperfine.json",
-             session->config->folder);
-    snprintf(runs, sizeof runs, "%u", runs_for(trial));
+    return !command_run(argv, NULL, COMMAND_STOPS);
+}
+
+/* Let hyperfine time both commands so many times, and read what it found. */
+static int time_both(const char *folder, const char *const command[GATE_SIDES],
+                     unsigned n, struct times out[GATE_SIDES], double *seconds)
+{
+    char json[PATH_ROOM], runs[16];
+
+    snprintf(json, sizeof json, "%.4000s/hyperfine.json", folder);
+    snprintf(runs, sizeof runs, "%u", n);
     const char *const argv[] = {"hyperfine",
                                 "-N",
                                 "--style",
@@ -178,11 +168,42 @@ int trial_others(struct gate_session *session, const struct plan_run *run,
                                 command[GATE_CANDIDATE],
                                 NULL};
     uint64_t start = clock_wall_ns();
-    int err = spawn_and_wait(argv);
-    double seconds = (double)(clock_wall_ns() - start) * 1e-9;
+    int err = command_run(argv, NULL, COMMAND_STOPS);
 
+    *seconds = (double)(clock_wall_ns() - start) * 1e-9;
     if (!err)
-        err = read_json(json, t);
+        err = read_json(json, out);
+    unlink(json);
+    return err;
+}
+
+int trial_others(struct gate_session *session, const struct plan_run *run,
+                 const struct waste *w, struct trial *trial, char *why,
+                 size_t why_size)
+{
+    char *command[GATE_SIDES] = {NULL, NULL};
+    const struct stored_trace *trace =
+        gate_session_trace(session, run, why, why_size);
+
+    if (!trace)
+        return ENOMEM;
+    struct times *t = calloc(GATE_SIDES, sizeof *t);
+    int err = t ? 0 : ENOMEM;
+    double seconds;
+
+    for (int side = 0; side < GATE_SIDES && !err; side++) {
+        char name[SPEC_NAME_MAX];
+        struct waste own = *w;
+
+        if (side == GATE_BASE)
+            own.loops = 0;
+        waste_name(&own, name, sizeof name);
+        command[side] = make_command(trace, name);
+        err = command[side] ? 0 : ENOMEM;
+    }
+    if (!err)
+        err = time_both(session->config->folder, (const char *const *)command,
+                        runs_for(trial), t, &seconds);
     if (!err)
         judge(t, seconds, trial);
     else if (err != EINTR)
@@ -190,7 +211,8 @@ int trial_others(struct gate_session *session, const struct plan_run *run,
                  err == ECHILD    ? "a run failed"
                  : err == EBADMSG ? "its JSON is not what it should be"
                                   : strerror(err));
-    unlink(json);
+    free(command[GATE_BASE]);
+    free(command[GATE_CANDIDATE]);
     free(t);
     return err;
 }

@@ -53,7 +53,8 @@ if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
 fi
 knobbed='slab:mesh=on slab:mode=hardened arena:mode=reserved
     buddy:kind=nonblocking
-    buddy:kind=nonblocking:quick=0'
+    buddy:kind=nonblocking:quick=0
+    waste:of=slab:loops=3:every=2'
 allocators=$(echo "$own" "$knobbed" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 
 # What a workload does rarely is done often here; one a line.
