@@ -88,7 +88,9 @@ static const struct argp_option options[] = {
      "the runs of a pair one after the other, even with one thread", 2},
     {0, 0, 0, 0, "What comes of it:", 3},
     {"report", KEY_REPORT, "KIND=FILE", 0,
-     "write a report too (may be given again); see below", 3},
+     "write a report too, to standard output if FILE is - (may be given "
+     "again); see below",
+     3},
     {"strict", KEY_STRICT, NULL, 0,
      "exit 3 if a cell stays undecided or cannot be compared", 3},
     {0},
@@ -332,15 +334,17 @@ static unsigned terminal_width(void)
 static int write_report(const char *verb, const struct gate_format *format,
                         const char *path, const struct gate_report *report)
 {
-    FILE *f = fopen(path, "a"); /* a step summary may have text already */
+    const int is_out = !strcmp(path, "-");
+    FILE *f = is_out ? stdout /* a step summary may have text already: */
+                     : fopen(path, "a");
     int err = f ? 0 : errno;
 
-    if (f && strcmp(format->name, "markdown") &&
+    if (f && !is_out && strcmp(format->name, "markdown") &&
         strcmp(format->name, "annotations"))
         err = ftruncate(fileno(f), 0) && errno != EINVAL ? errno : 0;
     if (!err)
         err = format->write(report, f);
-    if (f && fclose(f) && !err)
+    if (f && (is_out ? fflush(f) : fclose(f)) && !err)
         err = errno;
     if (err)
         fprintf(stderr, "%s: %s: %s\n", verb, path, strerror(err));

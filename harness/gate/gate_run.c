@@ -53,6 +53,16 @@ static int has_meter(const struct spec_list *list, const char *meter)
     return 0;
 }
 
+/* As a user would write it: 0.7 * 0.1 is 0.07, which in binary it is not, and
+ * rows are found by it. */
+static double exact_scale(const struct gate_config *c)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%.12g", c->spec->scale * c->exact_scale);
+    return strtod(text, NULL);
+}
+
 static int make_plans(struct gate *g)
 {
     const struct gate_config *c = g->config;
@@ -66,7 +76,7 @@ static int make_plans(struct gate *g)
     if (err)
         return err;
     spec.runs = spec.memory_runs = MEMORY_RUNS;
-    spec.scale *= c->exact_scale;
+    spec.scale = exact_scale(c);
     spec.meters.n = 0;
     for (int i = 0; i < GATE_RULES; i++)
         if (c->choice.is_chosen[i] && gate_rules[i].tier == GATE_EXACT &&
@@ -307,7 +317,7 @@ static void cell_init(struct gate *g, int rule, const struct plan_run *run,
     const struct gate_rule *r = &gate_rules[rule];
     /* a recorded trace has no scale */
     double scale = run->trace.threads && r->tier == GATE_EXACT
-                       ? g->config->spec->scale * g->config->exact_scale
+                       ? exact_scale(g->config)
                        : run->trace.scale;
     struct plan_run asked = *run;
     char why[512];

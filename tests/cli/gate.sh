@@ -148,7 +148,9 @@ expect_line "$work/out" '^Rows     .*/candidate/samples.csv$'
 [ ! -e "$work/of-as-it-was/baseline" ] || fail "rows of a side not played"
 
 edit fewer '{ if ($14 == "checked_ops") $17 *= 1.01; print }'
-against 1 fewer --metrics checked_ops,leaked_bytes
+against 1 fewer --metrics checked_ops,leaked_bytes --report annotations=-
+expect_line "$work/out" '^::error '
+expect_line "$work/out" '^Rows '
 expect_cell of-fewer checked_ops regressed 'worse: .* is -0.99 % \(margin 0 %\)'
 expect_cell of-fewer leaked_bytes unchanged 'the same: 0'
 expect_line "$work/out" '^regressed .*checked_ops'
@@ -190,6 +192,12 @@ against 2 changed --metrics checked_ops
 expect_cell of-changed checked_ops refused 'the workload has changed'
 against 2 as-it-was --metrics checked_ops --scale 0.5 --out "$work/of-scaled"
 expect_cell of-scaled checked_ops refused 'scale 1, .* \(want check, 1, 0.5'
+# 0.7 times 0.1 is the scale 0.07
+gate 0 seventh --baseline-build "$build" --allocator slab --scale 0.7 \
+    --exact-scale 0.1 --metrics checked_ops
+gate 0 of-seventh --baseline "$work/seventh/candidate" --allocator slab \
+    --scale 0.07 --exact-scale 1 --metrics checked_ops
+expect_cell of-seventh checked_ops unchanged
 edit hashless '$14 != "trace_hash" { print }'
 against 2 hashless --metrics checked_ops
 expect_cell of-hashless checked_ops refused 'no trace_hash on one side'
