@@ -254,7 +254,7 @@ static int make_plan(struct calibrate *c)
     c->config.spec = &c->spec;
     for (int i = 0; i < GATE_RULES; i++)
         c->config.choice.is_chosen[i] =
-            !strcmp(gate_rules[i].metric, "cpu_per_op");
+            !strcmp(gate_rules[i].metric, "mid_per_op");
     int err = plan_expand(&c->spec, &c->plan, c->why, sizeof c->why);
     struct spec exact = c->spec;
 
@@ -449,7 +449,7 @@ static void sum_up(struct calibrate *c, enum judge j, int is_exact,
     qsort(scratch + TRIALS_MAX, n, sizeof *scratch, order);
     snprintf(r->metric, sizeof r->metric, "%s",
              is_exact          ? "sim_instructions"
-             : j == JUDGE_GATE ? "cpu_per_op"
+             : j == JUDGE_GATE ? "mid_per_op"
                                : "wall of process");
     snprintf(r->judge, sizeof r->judge, "%s", judge_names[j]);
     r->injected = injected;
@@ -481,7 +481,7 @@ static void put_trial(FILE *f, size_t number, const struct trial *t,
 
     fprintf(f, "%zu,%s,%g,%s,%s", number,
             t->is_exact       ? "sim_instructions"
-            : j == JUDGE_GATE ? "cpu_per_op"
+            : j == JUDGE_GATE ? "mid_per_op"
                               : "wall",
             t->injected, judge_names[j], calls[t->call[j]]);
     put_ratio(f, ratio->value);

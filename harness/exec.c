@@ -63,6 +63,7 @@ struct child {
     uint64_t deadline_ns;
     int is_killed, is_gone;
     struct noise before, after;
+    struct clock_pair begun;
 };
 
 /* ---- outcome ---- */
@@ -472,6 +473,12 @@ static int conclude(struct child *c, const struct plan_run *run,
                     (!WIFEXITED(c->wait_status) || c->timed_out ||
                      WEXITSTATUS(c->wait_status) != 0)))
         explain(c, trace, run, o);
+    o->slices = atomic_load(&c->page->slices);
+    if (o->slices > SHARED_SLICES_MAX)
+        o->slices = 0; /* the child has written there */
+    memcpy(o->slice, c->page->slice, o->slices * sizeof *o->slice);
+    o->slice_ops = atomic_load(&c->page->slice_ops);
+    o->ns_per_tick = clock_ns_per_tick(c->begun, clock_pair_now());
     if (o->status != STATUS_OK)
         o->n = 0;
     else if (c->sampler)
@@ -506,6 +513,7 @@ static int child_begin(struct child *c, const struct plan_run *run,
     if (!c->text)
         return ENOMEM;
     noise_read("", &c->before);
+    c->begun = clock_pair_now();
     int err = start(run, trace_path, c);
 
     c->deadline_ns = clock_wall_ns() + run->timeout_s * UINT64_C(1000000000);

@@ -9,6 +9,7 @@
 
 #include "plan.h"
 #include "row.h"
+#include "shared_page.h"
 #include "trace.h"
 
 enum { EXEC_AT_ONCE = 2 };
@@ -26,6 +27,10 @@ struct outcome {
     char served_by[128];
     struct outcome_value *values; /* [n] */
     size_t n, room;
+    uint64_t slice[SHARED_SLICES_MAX]; /* [slices]: see shared_page.h */
+    unsigned slices;
+    uint32_t slice_ops;
+    double ns_per_tick; /* of the clock of slices: estimate */
 };
 
 /* Set by a signal handler when the user wants to stop. */

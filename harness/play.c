@@ -73,8 +73,7 @@ static uint64_t furthest_behind(const struct player *p)
     return least;
 }
 
-__attribute__((noinline)) static void await_others(struct player *p,
-                                                   uint64_t place)
+static void await_others(struct player *p, uint64_t place)
 {
     uint64_t start = 0;
 
@@ -91,6 +90,27 @@ __attribute__((noinline)) static void await_others(struct player *p,
     }
     if (start)
         p->wait_ticks += ticks_now() - start;
+}
+
+/* The end of a slice, of a trace with one thread. */
+static void end_slice(struct player *p, uint64_t place)
+{
+    unsigned n = atomic_load_explicit(&p->page->slices, memory_order_relaxed);
+
+    p->horizon = place + p->slice_step - 1;
+    if (n == SHARED_SLICES_MAX)
+        return;
+    p->page->slice[n] = ticks_now();
+    atomic_store_explicit(&p->page->slices, n + 1, memory_order_release);
+}
+
+__attribute__((noinline)) static void look_around(struct player *p,
+                                                  uint64_t place)
+{
+    if (p->slice_step)
+        end_slice(p, place);
+    else
+        await_others(p, place);
 }
 
 /* ---- the loop ---- */
@@ -112,7 +132,7 @@ static inline void publish(struct player *p, uint64_t place)
     atomic_store_explicit(&p->page->thread[p->thread].place, place,
                           memory_order_release);
     if (p->window && place > p->horizon)
-        await_others(p, place);
+        look_around(p, place);
 }
 
 static inline void *wide_alloc(struct player *p, const struct block_ops *ops,

@@ -57,6 +57,7 @@ struct player {
     uint64_t window;     /* 0: unbounded */
     uint64_t horizon;    /* may go on to this place without looking */
     uint64_t wait_ticks; /* spent waiting for others: estimate */
+    uint64_t slice_step; /* operations of a slice; 0: none are taken */
     void (*mark)(void *meter, unsigned mark); /* or NULL */
     void *meter;
     int result_fd;    /* where player_fail writes */

@@ -158,6 +158,16 @@ static uint64_t first_place(const struct trace_thread *t)
     return UINT64_MAX;
 }
 
+/* Operations of a slice: 0 if none are wanted. */
+static uint64_t slice_step(const struct replay_config *c)
+{
+    const uint64_t spacing = TRACE_SYNC_SPACING;
+
+    if (!c->slices || c->trace->threads > 1)
+        return 0;
+    return (1 + c->trace->totals.ops / c->slices / spacing) * spacing;
+}
+
 static void seat_init(struct replay *r, unsigned i, void **slots)
 {
     const struct replay_config *c = &r->config;
@@ -174,7 +184,8 @@ static void seat_init(struct replay *r, unsigned i, void **slots)
         .page = c->page,
         .thread = i,
         .threads = r->threads,
-        .window = r->threads > 1 ? c->window : 0,
+        .window = r->threads > 1 ? c->window : slice_step(c),
+        .slice_step = slice_step(c),
         .mark = c->mark,
         .meter = c->meter,
         .result_fd = c->result_fd,
@@ -182,6 +193,8 @@ static void seat_init(struct replay *r, unsigned i, void **slots)
         .common = c->common,
         .own = r->own ? r->own + i * c->own_bytes : NULL,
     };
+    if (s->player.slice_step)
+        atomic_store(&c->page->slice_ops, (uint32_t)s->player.slice_step);
     atomic_store(&c->page->thread[i].place, first_place(&c->trace->thread[i]));
 }
 

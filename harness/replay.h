@@ -24,6 +24,8 @@ struct replay_config {
     const struct block_ops *ops; /* NULL: play_fast with `touch` */
     enum touch touch;
     uint64_t window;
+    unsigned slices;  /* a trace of one thread: note the time at so many places
+                         on the shared page; at most SHARED_SLICES_MAX / 2 */
     int workers_only; /* thread 0 too is a thread that ends, so that what it
                          cached goes back before anyone counts */
     void (*mark)(void *meter, unsigned mark); /* or NULL */

@@ -15,6 +15,8 @@
 
 #include "op.h"
 
+enum { SHARED_SLICES_MAX = 512 };
+
 enum shared_state { SHARED_SETUP, SHARED_RUNNING, SHARED_DONE };
 
 struct shared_place {
@@ -26,9 +28,13 @@ struct shared_place {
 struct shared_page {
     _Atomic uint32_t state;
     _Atomic uint32_t threads;
-    _Atomic uint64_t baseline; /* RssAnon in bytes, just before the start */
-    char pad[48];
+    _Atomic uint64_t baseline;  /* RssAnon in bytes, just before the start */
+    _Atomic uint32_t slices;    /* so far */
+    _Atomic uint32_t slice_ops; /* operations between two of them */
+    char pad[40];
     struct shared_place thread[OP_MAX_THREADS];
+    /* When thread 0 was through each part of its records: ticks.h. */
+    uint64_t slice[SHARED_SLICES_MAX];
 };
 
 /* The smallest place of any thread, or `all` when every one has ended. */

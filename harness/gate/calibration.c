@@ -87,7 +87,7 @@ static void pick(const struct calibration_row rows[], size_t n,
 {
     for (size_t i = 0; i < n; i++) {
         if (strcmp(rows[i].judge, "gate") ||
-            strcmp(rows[i].metric, "cpu_per_op") ||
+            strcmp(rows[i].metric, "mid_per_op") ||
             !is_of_this_machine(&rows[i]))
             continue;
         if (rows[i].injected > 0)

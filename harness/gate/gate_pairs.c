@@ -12,6 +12,7 @@
 #include "gate_pairs.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,20 +64,29 @@ static void judge_failure(struct gate_arm *arm, const struct outcome out[])
     }
 }
 
-static void take_values(struct gate_arm *arm, const struct outcome out[])
+/* The value of a pair is the geometric mean of its turns, but for what only
+ * the last one has. */
+static void take_values(struct gate_arm *arm, const struct outcome out[],
+                        unsigned turn)
 {
+    const unsigned last = GATE_TURNS - 1;
+
     for (unsigned i = 0; i < arm->ncells; i++) {
         struct gate_cell *c = arm->cell[i];
-        const struct outcome_value *a = find_value(&out[0], c->metric);
-        const struct outcome_value *b = find_value(&out[1], c->metric);
 
-        if (!a || !b) {
-            judge_refuse(c, "a run has no %s", c->metric);
-            continue;
+        for (int side = 0; side < GATE_SIDES; side++) {
+            const struct outcome_value *v = find_value(&out[side], c->metric);
+            double *value = &arm->values[side][i][c->pairs];
+            double power = pow(turn ? *value : 1, turn / (turn + 1.0));
+
+            if (v && !strcmp(c->metric, "mid_per_op"))
+                *value = v->value;
+            else if (v)
+                *value = power * pow(v->value, 1 / (turn + 1.0));
+            else if (strcmp(c->metric, "mid_per_op") || turn == last)
+                judge_refuse(c, "a run has no %s", c->metric);
         }
-        arm->values[GATE_BASE][i][c->pairs] = a->value;
-        arm->values[GATE_CANDIDATE][i][c->pairs] = b->value;
-        c->pairs++;
+        c->pairs += turn == last && c->verdict != GATE_REFUSED;
     }
 }
 
@@ -88,11 +98,36 @@ static int is_decided(const struct gate_arm *arm)
     return 1;
 }
 
-static int play(struct pairs *p, struct gate_arm *arm)
+static int play_turn(struct pairs *p, struct gate_arm *arm,
+                     const struct stored_trace *t, unsigned turn,
+                     const struct gate_turn *how)
 {
     struct outcome out[GATE_SIDES];
+
+    arm->run.block = GATE_TURNS * (p->round - 1) + turn + 1;
+    int err = gate_session_pair(p->session, &arm->run, t, how, out, p->why,
+                                p->why_size);
+
+    if (!err && out[0].status == STATUS_OK && out[1].status == STATUS_OK)
+        take_values(arm, out, turn);
+    else if (!err)
+        judge_failure(arm, out);
+    outcome_free(&out[0]);
+    outcome_free(&out[1]);
+    return err;
+}
+
+/* One pair: turns in which the sides change places (there, back, back, there),
+ * so that what makes one CPU slower for a while, or all of them slower and
+ * slower, cancels. */
+static int play(struct pairs *p, struct gate_arm *arm)
+{
     const struct stored_trace *t =
         gate_session_trace(p->session, &arm->run, p->why, p->why_size);
+    const unsigned first = (unsigned)random_below(&p->session->random, 2);
+    const uint64_t start = clock_wall_ns();
+    struct slices slices;
+    int err = 0;
 
     if (!t) {
         for (unsigned i = 0; i < arm->ncells; i++)
@@ -100,22 +135,20 @@ static int play(struct pairs *p, struct gate_arm *arm)
         arm->is_over = 1;
         return 0;
     }
-    uint64_t start = clock_wall_ns();
+    slices_begin(&slices);
+    for (unsigned turn = 0; turn < GATE_TURNS && !err && !arm->is_over;
+         turn++) {
+        const struct gate_turn how = {.swap = first ^ (turn == 1 || turn == 2),
+                                      .is_last = turn + 1 == GATE_TURNS,
+                                      .slices = &slices};
 
-    arm->run.block = p->round;
-    int err =
-        gate_session_pair(p->session, &arm->run, t, out, p->why, p->why_size);
+        err = play_turn(p, arm, t, turn, &how);
+    }
     double took_s = (double)(clock_wall_ns() - start) * 1e-9;
 
-    if (!err && out[0].status == STATUS_OK && out[1].status == STATUS_OK)
-        take_values(arm, out);
-    else if (!err)
-        judge_failure(arm, out);
     arm->used_s += took_s;
     arm->is_over |= arm->used_s + took_s > p->session->config->budget_s ||
                     p->round == GATE_PAIRS_MAX;
-    outcome_free(&out[0]);
-    outcome_free(&out[1]);
     return err;
 }
 

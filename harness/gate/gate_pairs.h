@@ -10,8 +10,9 @@
 enum {
     GATE_PAIRS_FIRST = 16, /* pairs at the first look; each next has double */
     GATE_LOOKS = 6,
+    GATE_TURNS = 4, /* runs of each side that make a pair */
     GATE_PAIRS_MAX = GATE_PAIRS_FIRST << (GATE_LOOKS - 1),
-    GATE_CELLS_OF_ARM = 2 /* paired metrics */
+    GATE_CELLS_OF_ARM = 3 /* paired metrics */
 };
 
 /* One workload x threads x allocator, and its cells. */

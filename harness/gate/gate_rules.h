@@ -22,7 +22,7 @@ struct gate_rule {
     const char *summary;
 };
 
-enum { GATE_RULES = 12 };
+enum { GATE_RULES = 13 };
 extern const struct gate_rule gate_rules[GATE_RULES];
 
 /* Which of gate_rules are judged, and their margins. */

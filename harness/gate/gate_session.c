@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 
 #include "run_rows.h"
+#include "slices.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -172,36 +173,46 @@ int gate_session_play(struct gate_session *s, enum gate_side_index side,
     return explain(s, err, why, why_size);
 }
 
-static int play_duet(struct gate_session *s, const struct plan_run *run,
-                     const struct stored_trace *t, struct outcome out[])
+static int play_duet(const struct gate_session *s, struct plan_run own[],
+                     const struct stored_trace *t, unsigned swap,
+                     struct outcome out[])
 {
-    const unsigned swap = (unsigned)random_below(&s->random, 2);
+    for (unsigned side = 0; side < GATE_SIDES; side++)
+        own[side].pin = 1 + s->cpu[side ^ swap];
+    return exec_runs(own, GATE_SIDES, t->path, t->trace, out);
+}
+
+static int play_in_turn(const struct plan_run own[],
+                        const struct stored_trace *t, unsigned first,
+                        struct outcome out[])
+{
+    int err = exec_run(&own[first], t->path, t->trace, &out[first]);
+
+    return err ? err : exec_run(&own[!first], t->path, t->trace, &out[!first]);
+}
+
+int gate_session_pair(struct gate_session *s, const struct plan_run *run,
+                      const struct stored_trace *t,
+                      const struct gate_turn *turn, struct outcome out[],
+                      char *why, size_t why_size)
+{
+    const int is_duet =
+        s->config->is_duet && t->trace->threads == 1 && s->cpus >= 2;
     struct plan_run own[GATE_SIDES];
 
     for (int side = 0; side < GATE_SIDES; side++) {
         own[side] = of_side(s, side, run);
-        own[side].pin = 1 + s->cpu[(unsigned)side ^ swap];
+        out[side] = (struct outcome){.status = STATUS_ERROR};
     }
-    int err = exec_runs(own, GATE_SIDES, t->path, t->trace, out);
+    int err = is_duet ? play_duet(s, own, t, turn->swap, out)
+                      : play_in_turn(own, t, turn->swap, out);
 
+    if (!err && out[0].status == STATUS_OK && out[1].status == STATUS_OK) {
+        slices_take(turn->slices, out);
+        if (turn->is_last)
+            err = slices_report(turn->slices, out);
+    }
     for (int side = 0; side < GATE_SIDES && !err; side++)
         err = keep(s, side, &own[side], run->allocator, t, &out[side]);
-    return err;
-}
-
-int gate_session_pair(struct gate_session *s, const struct plan_run *run,
-                      const struct stored_trace *t, struct outcome out[],
-                      char *why, size_t why_size)
-{
-    out[0] = out[1] = (struct outcome){.status = STATUS_ERROR};
-    if (s->config->is_duet && t->trace->threads == 1 && s->cpus >= 2)
-        return explain(s, play_duet(s, run, t, out), why, why_size);
-    int first = (int)random_below(&s->random, 2);
-    int err = gate_session_play(s, (enum gate_side_index)first, run, t,
-                                &out[first], why, why_size);
-
-    if (!err)
-        err = gate_session_play(s, (enum gate_side_index) !first, run, t,
-                                &out[!first], why, why_size);
-    return err;
+    return explain(s, err, why, why_size);
 }

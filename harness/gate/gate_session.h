@@ -15,6 +15,7 @@
 #include "exec.h"
 #include "gate_run.h"
 #include "random.h"
+#include "slices.h"
 #include "trace_store.h"
 
 struct gate_session {
@@ -46,10 +47,17 @@ int gate_session_play(struct gate_session *, enum gate_side_index,
                       const struct plan_run *, const struct stored_trace *,
                       struct outcome *out, char *why, size_t why_size);
 
-/* Play it on both sides, side by side or one after the other, in an order (on
- * CPUs) drawn by lot.  out[GATE_SIDES]. */
+/* One turn of a pair. */
+struct gate_turn {
+    unsigned swap;         /* 0 or 1: which side has which place */
+    int is_last;           /* of its pair: then mid_per_op is reported */
+    struct slices *slices; /* of the pair; borrowed */
+};
+
+/* Play it on both sides: side by side, the baseline on CPU cpu[swap]; or one
+ * after the other, the side `swap` first.  out[GATE_SIDES]. */
 int gate_session_pair(struct gate_session *, const struct plan_run *,
-                      const struct stored_trace *, struct outcome out[],
-                      char *why, size_t why_size);
+                      const struct stored_trace *, const struct gate_turn *,
+                      struct outcome out[], char *why, size_t why_size);
 
 #endif

@@ -1,7 +1,7 @@
 /* trial.c - one verdict on a change that is known, by the gate.
  *
- * Waste is linear in its turns, so what a small change needs follows from a
- * large one, which is measured far better in relation to itself.
+ * Waste is linear in how often it is done, so what a small change needs
+ * follows from a large one, which is measured far better in relation to itself.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -135,10 +135,9 @@ int waste_for(struct gate_session *session, struct gate_config *config,
                  PROBE_LOOPS, PROBE_EVERY, w->of, 100 * slower);
         return EDOM;
     }
-    /* As few turns at a time as can be, so that they are spread. */
-    double turns = share / slower * PROBE_LOOPS / PROBE_EVERY;
-
-    w->every = turns < 1 ? (unsigned)ceil(8 / turns) : 8;
-    w->loops = (unsigned)lround(turns * w->every);
+    /* The same turns, less often: a processor hides some of them behind other
+     * work, and more of them the fewer they are at a time. */
+    w->loops = PROBE_LOOPS;
+    w->every = (unsigned)lround(PROBE_EVERY * slower / share);
     return 0;
 }

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "gate_pairs.h"
 #include "paired.h"
 #include "places.h"
 #include "ticks.h"
@@ -130,11 +131,11 @@ static void judge(const struct times t[GATE_SIDES], double seconds,
     }
 }
 
-/* Runs of each side that fit into the gate's time, whose pairs run both sides
+/* Runs of each side that fit into the gate's time, whose turns run both sides
  * at once, with one to warm up. */
 static unsigned runs_for(const struct trial *t)
 {
-    unsigned runs = t->cell.pairs / 2;
+    unsigned runs = t->cell.pairs * GATE_TURNS / 2;
 
     return runs < 3 ? 2 : runs - 1;
 }

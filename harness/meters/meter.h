@@ -39,6 +39,7 @@ struct meter {
     size_t state_bytes;          /* of the meter; at least 1 */
     int workers_only;            /* see replay_config */
     int is_timeless;             /* see heap_config */
+    unsigned slices;             /* see replay_config */
     const char *one_thread;      /* why it plays no trace of several threads, or
                                     NULL */
     /* Whether options ("pace=1000000") are right: 0, or EINVAL and why, which

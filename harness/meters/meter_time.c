@@ -76,6 +76,7 @@ const struct meter meter_time = {
     .name = "time",
     .summary = "wall and CPU time of the replay, per operation; faults",
     .state_bytes = sizeof(struct time_state),
+    .slices = 256,
     .start = time_start,
     .stop = time_stop,
     .report = time_report,
