@@ -53,7 +53,7 @@ expect_judged()
 }
 
 for injected in 0 0.02; do
-    expect_judged 2 gate cpu_per_op $injected
+    expect_judged 2 gate mid_per_op $injected
     expect_judged $others hyperfine-5% "wall of process" $injected
     expect_judged $others mann-whitney "wall of process" $injected
 done
@@ -69,8 +69,8 @@ csv_tsv "$out/trials.csv" >"$work/trials"
 if grep -E 'nan|inf' "$work/trials"; then
     fail "trials.csv has a figure that is none"
 fi
-expect_line "$work/out" '^gate +cpu_per_op +0% .* [0-2]/2 '
-expect_line "$work/out" '^gate +cpu_per_op +2% '
+expect_line "$work/out" '^gate +mid_per_op +0% .* [0-2]/2 '
+expect_line "$work/out" '^gate +mid_per_op +2% '
 [ ! -e "$out/traces" ] || fail "traces were left behind"
 [ ! -e "$out/hyperfine.json" ] || fail "hyperfine's file was left behind"
 

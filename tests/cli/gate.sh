@@ -113,11 +113,11 @@ expect_line "$work/err" "$work/none/gate.xml: No such file"
 # ---- times in pairs ----
 
 gate 0 pairs --baseline-build "$build" --allocator slab --budget 1 \
-    --metrics cpu_per_op --threshold 500%
-expect_cell pairs cpu_per_op unchanged 'within the margin'
+    --metrics mid_per_op --threshold 500%
+expect_cell pairs mid_per_op unchanged 'within the margin'
 pairs=$(csv_pick "$work/pairs/gate.csv" pairs)
 [ "$pairs" -ge 5 ] || fail "only $pairs pairs"
-[ "$(csv_runs "$work/pairs/candidate/samples.csv")" -eq "$pairs" ] ||
+[ "$(csv_runs "$work/pairs/candidate/samples.csv")" -eq "$((4 * pairs))" ] ||
     fail "the pairs are not those of the rows"
 expect_line "$work/out" '^How often such verdicts are wrong|^Calibration: '
 

@@ -25,12 +25,12 @@ expect_rows()
 
 if awk '$1 == "cpu" { exit !(NF >= 9) }' /proc/stat; then
     expect_rows steal time 4
-    expect_rows steal latency 2
+    expect_rows steal latency 4
     expect_rows steal memory 0
 fi
 if [ -r /proc/pressure/cpu ]; then
     expect_rows cpu_pressure time 4
-    expect_rows cpu_pressure latency 2
+    expect_rows cpu_pressure latency 4
     expect_rows cpu_pressure memory 0
 fi
 expect_rows clock_cost time 4

@@ -117,7 +117,7 @@ Test(gate_rules, a_preset_choice_can_be_cut_to_counts)
     struct gate_choice c;
 
     gate_choice_init(&c);
-    cr_assert(c.is_chosen[rule("cpu_per_op")]);
+    cr_assert(c.is_chosen[rule("mid_per_op")]);
     gate_choice_counts(&c);
     for (int i = 0; i < GATE_RULES; i++)
         cr_assert_eq(c.is_chosen[i], gate_rules[i].is_preset &&
