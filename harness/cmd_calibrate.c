@@ -205,7 +205,10 @@ static const struct argp argp = {
 
 static int fail(const struct calibrate *c, int err)
 {
-    fprintf(stderr, "%s: %s\n", c->verb, c->why[0] ? c->why : strerror(err));
+    fprintf(stderr, "%s: %s\n", c->verb,
+            err == EINTR ? "stopped"
+            : c->why[0]  ? c->why
+                         : strerror(err));
     return err == EINTR                     ? EXIT_STOPPED
            : err == EINVAL || err == EEXIST ? EXIT_USAGE
                                             : EXIT_INFRA;

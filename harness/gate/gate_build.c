@@ -55,6 +55,7 @@ int gate_build_use(const char *path, struct gate_side *out, char *why,
 
 struct build {
     const char *ref, *log;
+    char commit[20];        /* " (12 digits)", or "" */
     char source[PATH_ROOM]; /* of the baseline */
     char tree[PATH_ROOM];   /* its build */
     char *why;
@@ -90,6 +91,25 @@ static int check_out(struct build *b)
         return EINVAL;
     }
     return err;
+}
+
+/* Which commit was checked out: git writes it into the work tree's own HEAD,
+ * whose folder the file .git names. */
+static void read_commit(struct build *b)
+{
+    char path[PATH_ROOM + 16], line[PATH_ROOM] = "", id[64] = "";
+
+    snprintf(path, sizeof path, "%s/.git", b->source);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "gitdir: %4000[^\n]", line) == 1) {
+        snprintf(path, sizeof path, "%s/HEAD", line);
+        fclose(f);
+        f = fopen(path, "r");
+    }
+    if (f && fscanf(f, "%40[0-9a-f]", id) == 1 && strlen(id) == 40)
+        snprintf(b->commit, sizeof b->commit, " (%.12s)", id);
+    if (f)
+        fclose(f);
 }
 
 static void drop_source(const struct build *b)
@@ -129,7 +149,7 @@ static int take_program(struct build *b, const char *folder,
         snprintf(b->why, b->why_size, "%.300s: %s", to, strerror(err));
         return err;
     }
-    snprintf(out->name, sizeof out->name, "%.199s", b->ref);
+    snprintf(out->name, sizeof out->name, "%.180s%s", b->ref, b->commit);
     return 0;
 }
 
@@ -152,8 +172,10 @@ int gate_build_ref(const char *ref, const char *folder, struct gate_side *out,
     snprintf(b.tree, sizeof b.tree, "%.4000s/baseline-build", whole);
     int err = check_out(&b);
 
-    if (!err)
+    if (!err) {
+        read_commit(&b);
         err = compile(&b);
+    }
     if (!err)
         err = take_program(&b, folder, out);
     drop_source(&b);

@@ -3,7 +3,8 @@
  * First the counts, which need few runs: every side plays each line of a plan
  * of the meters that the chosen metrics want.  Then the clocks, in pairs.
  *
- * Invariant: every chosen metric of every arm is a cell with a verdict.
+ * Invariant: every chosen metric of every arm that one side or the other has
+ *            is a cell with a verdict.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -272,6 +273,11 @@ static int compare(struct gate_cell *c, const struct cell *base,
     return err;
 }
 
+static int has_values(const struct cell *cell)
+{
+    return cell && cell->n > 0;
+}
+
 static int judge_count(struct gate *g, const struct gate_rule *rule,
                        struct gate_cell *c)
 {
@@ -283,11 +289,14 @@ static int judge_count(struct gate *g, const struct gate_rule *rule,
         gate_baseline_excuse(&g->baseline, rule, excuse, sizeof excuse);
     if (judge_if_failed(g, c))
         return 0;
-    if (excuse[0])
+    if (!has_values(candidate) && !has_values(base)) {
+        c->why[0] = 0; /* no cell: neither side can say */
+        c->verdict = GATE_REFUSED;
+    } else if (excuse[0])
         judge_refuse(c, "%s", excuse);
-    else if (!candidate || !candidate->n)
+    else if (!has_values(candidate))
         judge_refuse(c, "%.60s has no %s", c->key.allocator, c->metric);
-    else if (!base || !base->n)
+    else if (!has_values(base))
         explain_missing(g, c);
     else if (is_comparable(g, c, base, candidate))
         return compare(c, base, candidate);
@@ -437,6 +446,18 @@ static int time_all(struct gate *g)
     return 0;
 }
 
+/* Those that turned out to be none: such as leaks of an allocator that cannot
+ * say what it has handed out. */
+static void drop_absent(struct gate_result *r)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < r->n; i++)
+        if (r->cells[i].why[0])
+            r->cells[n++] = r->cells[i];
+    r->n = n;
+}
+
 static int carry_out(struct gate *g)
 {
     int err = 0;
@@ -457,6 +478,8 @@ static int carry_out(struct gate *g)
         g->result->runs += g->arms && g->arms[i].ncells && g->arms[i].cell[0]
                                ? 2 * g->arms[i].cell[0]->pairs
                                : 0;
+    if (!err)
+        drop_absent(g->result);
     return err;
 }
 

@@ -43,6 +43,8 @@ struct counters_state {
     struct counter_figure figure[COUNTER_EVENTS_MAX];
     struct kernel_counts before[OP_MAX_THREADS], after[OP_MAX_THREADS];
     struct counter_seat seat[OP_MAX_THREADS][COUNTER_EVENTS_MAX];
+    struct counter_seat empty[COUNTER_EVENTS_MAX]; /* of thread 0, after once
+                                                      more around nothing */
 };
 
 /* Counts of the same group only. */
@@ -153,6 +155,12 @@ static void counters_thread_stop(void *arg, unsigned thread)
     counter_group_stop();
     take_kernel_counts(&s->after[thread]);
     counter_group_read(s->seat[thread], s->list.n);
+    if (thread == 0) {
+        memcpy(s->empty, s->seat[0], sizeof s->empty);
+        counter_group_start();
+        counter_group_stop();
+        counter_group_read(s->empty, s->list.n);
+    }
 }
 
 static void counters_nothing(void *arg)
@@ -206,6 +214,17 @@ static void report_counts(const struct run_context *run, const char *at,
                         s->figure[i].value, s->figure[i].share);
     for (int i = 0; i < RATIOS; i++)
         report_ratio(run, at, first, threads, i);
+}
+
+/* What starting and stopping adds to the count of each thread. */
+static void report_cost(const struct run_context *run)
+{
+    const struct counters_state *s = run->meter_state;
+    const int i = counter_events_find(&s->list, "instructions");
+
+    if (i >= 0 && s->figure[i].verdict == COUNTER_GOOD && !s->empty[i].err)
+        emit_value(run, "counter_cost", "", "1",
+                   (double)(s->empty[i].value - s->seat[0][i].value));
 }
 
 /* Of the figures of all threads. */
@@ -328,6 +347,7 @@ static void counters_report(struct run_context *run)
 
     report_counts(run, "", 0, threads);
     report_by_operation(run);
+    report_cost(run);
     report_kernel_counts(run, "", 0, threads);
     report_note(run);
     for (unsigned t = 0; t < threads && threads > 1; t++) {
