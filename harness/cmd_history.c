@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "subverbs.h"
 #include "facts.h"
 #include "history_report.h"
 #include "places.h"
@@ -404,56 +405,24 @@ static int run_show(int argc, char **argv)
 
 /* ---- the verb ---- */
 
-static const struct history_verb {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
-} verbs[] = {
+static const struct subverb verbs[] = {
     {"append", run_append, "take the medians of a summary into a history"},
     {"show", run_show, "where medians changed, and at which commit"},
 };
 
-enum { VERBS = sizeof verbs / sizeof *verbs };
-
-static void print_help(FILE *to)
-{
-    fprintf(to, "Usage: heapyard history VERB [OPTION...]\n"
-                "Keeps the medians of many commits, and finds changes.\n\n");
-    for (int i = 0; i < VERBS; i++)
-        fprintf(to, "  %-8s %s\n", verbs[i].name, verbs[i].help);
-    fprintf(to, "\nExamples:\n"
-                "  heapyard history append --file history.csv "
-                "results/out/nightly/summary.csv\n"
-                "  heapyard history show --file history.csv --metric "
-                "wall_per_op\n\n"
-                "heapyard history VERB --help says more.\n");
-}
-
-static int run_verb(const struct history_verb *verb, int argc, char **argv)
-{
-    char name[64];
-
-    snprintf(name, sizeof name, "heapyard history %s", verb->name);
-    argv[1] = name;
-    return verb->run(argc - 1, argv + 1);
-}
-
 int cmd_history(int argc, char **argv)
 {
-    const char *word = argc > 1 ? argv[1] : "";
+    static const struct subverbs all = {
+        .of = "history",
+        .operands = "[OPTION...]",
+        .about = "Keeps the medians of many commits, and finds changes.",
+        .examples = "  heapyard history append --file history.csv "
+                    "results/out/nightly/summary.csv\n"
+                    "  heapyard history show --file history.csv --metric "
+                    "wall_per_op\n",
+        .verbs = verbs,
+        .n = sizeof verbs / sizeof *verbs,
+    };
 
-    for (int i = 0; i < VERBS; i++)
-        if (!strcmp(word, verbs[i].name))
-            return run_verb(&verbs[i], argc, argv);
-    if (!strcmp(word, "--help") || !strcmp(word, "-?")) {
-        print_help(stdout);
-        return EXIT_GOOD;
-    }
-    if (*word)
-        fprintf(stderr,
-                "heapyard history: no verb is called \"%s\" (want append or "
-                "show)\n\n",
-                word);
-    print_help(stderr);
-    return EXIT_USAGE;
+    return subverbs_run(&all, argc, argv);
 }

@@ -17,6 +17,7 @@
 
 #include "archive.h"
 #include "commands.h"
+#include "subverbs.h"
 #include "ledger.h"
 #include "numbers.h"
 #include "prepare.h"
@@ -490,56 +491,24 @@ static int run_dump(int argc, char **argv)
 
 /* ---- the verb ---- */
 
-static const struct trace_verb {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *help;
-} verbs[] = {
+static const struct subverb verbs[] = {
     {"info", run_info, "figures: operations, sizes, lifetimes, memory"},
     {"provenance", run_provenance, "what was recorded, where and when"},
     {"check", run_check, "verify every checksum and every operation"},
     {"dump", run_dump, "operations as text"},
 };
 
-enum { VERBS = sizeof verbs / sizeof *verbs };
-
-static void print_help(FILE *to)
-{
-    fprintf(to, "Usage: heapyard trace VERB [OPTION...] FILE\n"
-                "Looks into a recorded trace.\n\n");
-    for (int i = 0; i < VERBS; i++)
-        fprintf(to, "  %-11s %s\n", verbs[i].name, verbs[i].help);
-    fprintf(to, "\nExamples:\n"
-                "  heapyard trace info app.hyt\n"
-                "  heapyard trace check app.hyt\n\n"
-                "heapyard trace VERB --help says more.\n");
-}
-
-static int run_verb(const struct trace_verb *verb, int argc, char **argv)
-{
-    char name[64];
-
-    snprintf(name, sizeof name, "heapyard trace %s", verb->name);
-    argv[1] = name;
-    return verb->run(argc - 1, argv + 1);
-}
-
 int cmd_trace(int argc, char **argv)
 {
-    const char *word = argc > 1 ? argv[1] : "";
+    static const struct subverbs all = {
+        .of = "trace",
+        .operands = "[OPTION...] FILE",
+        .about = "Looks into a recorded trace.",
+        .examples = "  heapyard trace info app.hyt\n"
+                    "  heapyard trace check app.hyt\n",
+        .verbs = verbs,
+        .n = sizeof verbs / sizeof *verbs,
+    };
 
-    for (int i = 0; i < VERBS; i++)
-        if (!strcmp(word, verbs[i].name))
-            return run_verb(&verbs[i], argc, argv);
-    if (!strcmp(word, "--help") || !strcmp(word, "-?")) {
-        print_help(stdout);
-        return EXIT_GOOD;
-    }
-    if (*word)
-        fprintf(stderr,
-                "heapyard trace: no verb is called \"%s\" (want info, "
-                "provenance, check or dump)\n\n",
-                word);
-    print_help(stderr);
-    return EXIT_USAGE;
+    return subverbs_run(&all, argc, argv);
 }

@@ -20,6 +20,7 @@ load scripts."/page.gp"
 
 set style textbox opaque noborder fillcolor rgb "white" margins 0.6,0.6
 do for [i = 0:panels-1] {
+    set autoscale # stats leaves out what the ranges of the last panel would
     stats data index i using (panel = strcol(1), reference = column(9), \
         from = column(10), to = column(11), is_log = column(12), \
         axis = strcol(13), reference_is = strcol(14), $3) nooutput

@@ -202,8 +202,7 @@ static int write_call(const struct page *page, const char *call, FILE *f,
             continue;
         write_panel(f, page, &t, notes);
         if (find_clock(&t, "clock_step") > 0)
-            notes->more = "The clock goes by steps that are longer than its "
-                          "reading: the smallest figures are one step.";
+            notes->more = "The smallest figures are one step of the clock.";
     }
     return 0;
 }
@@ -223,10 +222,9 @@ static int write_free(const struct page *page, FILE *f,
 }
 
 static const char caption[] =
-    "Dot: percentile of a run's calls, median of the runs; whiskers: its 95 %% "
-    "interval. A percentile is shown only with ten or more calls above it. "
-    "Grey band: two clock reads with nothing in between, which are in every "
-    "figure.";
+    "Dot: median over runs of a run's percentile; whiskers: its 95 %% "
+    "interval. Shown only with ten calls or more above it. Grey band: two "
+    "clock reads, which are in every figure.";
 
 const struct chart malloc_latency_chart = {"latency-malloc", "latency",
                                            "How long a malloc takes", caption,

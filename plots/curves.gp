@@ -21,6 +21,7 @@ right = (widest * 9.0 + 60) / (panels > 1 ? 640 : 1280)
 load scripts."/page.gp"
 
 do for [i = 0:panels-1] {
+    set autoscale # as in bars.gp
     stats data index 3*i+1 using (panel = strcol(1), x_to = column(7), \
         y_to = column(8), x_unit = strcol(9), y_unit = strcol(10), $4) nooutput
     set lmargin at screen left_of(i)

@@ -18,6 +18,7 @@ right = 0.03
 load scripts."/page.gp"
 
 do for [i = 0:panels-1] {
+    set autoscale # as in bars.gp
     stats data index i using (panel = strcol(1), floor_x = column(13), \
         x_from = column(14), x_to = column(15), live_y = column(16), \
         x_log = column(17), y_from = column(18), y_to = column(19), \
