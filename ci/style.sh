@@ -139,7 +139,7 @@ check_tools() {
         echo "style: clang-format is not installed: layout was not checked"
     fi
     if command -v shellcheck >/dev/null; then
-        scripts | grep -vE '\.(gp|awk)$' | tr '\n' '\0' |
+        scripts | grep -vE '\.(gp|awk|yml)$' | tr '\n' '\0' |
             xargs -0 shellcheck -s sh -S warning -e SC2034,SC2154,SC3045 \
                 -f gcc >>"$faults" # variables of sourced files; ulimit
     else
