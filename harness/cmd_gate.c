@@ -24,6 +24,8 @@
 #include "report.h"
 #include "spec_args.h"
 
+#define DEFAULT_ALLOCATORS "slab,buddy,pool,arena"
+
 enum { PATH_ROOM = 4096, REPORTS_MAX = 16, WIDTH_PIPE = 100 };
 
 /* Of this verb, and of no other; README.md lists them. */
@@ -253,6 +255,9 @@ static void parse(int argc, char **argv, struct gate_args *a)
         "sim_instructions,leaked_bytes\n"
         "  heapyard gate --baseline-build ../old --report junit=gate.xml "
         "--report markdown=\"$GITHUB_STEP_SUMMARY\"";
+    /* what the gate decides itself */
+    static const char *const without[] = {"meters",    "runs",   "memory-runs",
+                                          "precision", "budget", NULL};
     struct argp_option keys[SPEC_OPTIONS_MAX];
     struct argp spec;
     struct argp_child children[] = {
@@ -260,7 +265,11 @@ static void parse(int argc, char **argv, struct gate_args *a)
     struct argp argp = {options,  parse_opt,   NULL, doc,
                         children, help_filter, NULL};
 
-    spec_args_argp(keys, &spec);
+    spec_args_argp(keys, without, &spec);
+    for (int i = 0; keys[i].name; i++)
+        if (!strcmp(keys[i].name, "allocators"))
+            keys[i].doc = "backends, known libraries, or paths of libraries "
+                          "(default: " DEFAULT_ALLOCATORS ")";
     argp_parse(&argp, argc, argv, 0, NULL, a);
 }
 
@@ -433,7 +442,7 @@ int cmd_gate(int argc, char **argv)
     a.spec.spec.allocators.n = 0; /* those that are named, or these: */
     parse(argc, argv, &a);
     if (!a.spec.spec.allocators.n)
-        (void)spec_set(&a.spec.spec, "allocators", "slab,buddy,pool,arena", why,
+        (void)spec_set(&a.spec.spec, "allocators", DEFAULT_ALLOCATORS, why,
                        sizeof why);
     a.config.spec = &a.spec.spec;
     carry_out_catch_signals();

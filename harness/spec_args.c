@@ -111,10 +111,25 @@ void spec_args_init(struct spec_args *out)
     spec_init(&out->spec);
 }
 
-void spec_args_argp(struct argp_option options[], struct argp *out)
+static int is_without(const char *const without[], const char *name)
 {
+    for (size_t i = 0; name && without[i]; i++)
+        if (!strcmp(without[i], name))
+            return 1;
+    return 0;
+}
+
+void spec_args_argp(struct argp_option options[], const char *const without[],
+                    struct argp *out)
+{
+    struct argp_option all[SPEC_OPTIONS_MAX] = {0};
+    const int n = add_keys(all);
+    int kept = 0;
+
     memset(options, 0, SPEC_OPTIONS_MAX * sizeof *options);
-    (void)add_keys(options);
+    for (int i = 0; i < n; i++)
+        if (!is_without(without, all[i].name))
+            options[kept++] = all[i];
     *out = (struct argp){.options = options, .parser = parse_opt};
 }
 

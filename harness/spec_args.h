@@ -19,10 +19,12 @@ struct spec_args {
 
 enum { SPEC_OPTIONS_MAX = 48 };
 
-/* The parser of all this but --resume and --baseline, as a child of a verb's
- * own: its input is a spec_args that spec_args_init has filled.
- * options[SPEC_OPTIONS_MAX] must live as long as *out. */
-void spec_args_argp(struct argp_option options[], struct argp *out);
+/* The parser of all this but --resume and --baseline, and but the keys of
+ * without[] (ended by NULL), as a child of a verb's own: its input is a
+ * spec_args that spec_args_init has filled.  options[SPEC_OPTIONS_MAX] must
+ * live as long as *out. */
+void spec_args_argp(struct argp_option options[], const char *const without[],
+                    struct argp *out);
 void spec_args_init(struct spec_args *);
 
 /* Parse the command line of a verb; leaves the process with EXIT_USAGE on an
