@@ -80,49 +80,49 @@ static int is_of_this_machine(const struct calibration_row *row)
     return !strcmp(cpu, row->cpu) && !strcmp(cpus, kind);
 }
 
-/* Of the gate on CPU time: the row without, and that with a change. */
-static void pick(const struct calibration_row rows[], size_t n,
-                 const struct calibration_row **same,
-                 const struct calibration_row **slower)
+/* Rows of one kind, added up. */
+struct tally {
+    uint32_t trials, called;
+    double injected, worst_seconds;
+    char date[24]; /* the last */
+};
+
+static void tally_add(struct tally *t, const struct calibration_row *row)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(rows[i].judge, "gate") ||
-            strcmp(rows[i].metric, "mid_per_op") ||
-            !is_of_this_machine(&rows[i]))
-            continue;
-        if (rows[i].injected > 0)
-            *slower = &rows[i];
-        else
-            *same = &rows[i];
-    }
+    if (t->trials && row->injected > t->injected)
+        return; /* the smallest change that was tried is the one to quote */
+    if (t->trials && row->injected < t->injected)
+        *t = (struct tally){.trials = 0};
+    t->injected = row->injected;
+    t->trials += row->trials;
+    t->called += row->called;
+    if (row->worst_seconds > t->worst_seconds)
+        t->worst_seconds = row->worst_seconds;
+    if (strcmp(row->date, t->date) > 0)
+        memcpy(t->date, row->date, sizeof t->date);
 }
 
-/* Unless it is older than `newest`, which is brought up to date. */
-static void read_sentence(const char *path, char newest[24], char *out,
-                          size_t size)
+/* Of the gate on times, on such a machine: tally[1] with a change. */
+static void tally_file(const char *path, struct tally tally[2])
 {
     struct calibration_row rows[CALIBRATION_ROWS_MAX];
-    const struct calibration_row *same = NULL, *slower = NULL;
     char why[256];
     size_t n;
 
     if (calibration_read(path, rows, &n, why, sizeof why))
         return;
-    pick(rows, n, &same, &slower);
-    if (!same || !slower || strcmp(same->date, newest) < 0)
-        return;
-    memcpy(newest, same->date, sizeof same->date);
-    snprintf(out, size,
-             "on this kind of machine (%.10s) %u of %u verdicts on a program "
-             "against itself were false alarms, and a slowdown of %.3g %% was "
-             "found in %u of %u, within %.0f s",
-             same->date, same->called, same->trials, 100 * slower->injected,
-             slower->called, slower->trials, slower->worst_seconds);
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(rows[i].judge, "gate") &&
+            !strcmp(rows[i].metric, "mid_per_op") &&
+            is_of_this_machine(&rows[i]))
+            tally_add(&tally[rows[i].injected > 0], &rows[i]);
 }
 
 void calibration_sentence(const char *folder, char *out, size_t size)
 {
-    char path[PATH_ROOM], newest[24] = "";
+    struct tally tally[2] = {{.trials = 0}, {.trials = 0}};
+    const struct tally *same = &tally[0], *slower = &tally[1];
+    char path[PATH_ROOM];
     DIR *dir = opendir(folder);
     const struct dirent *entry;
 
@@ -133,10 +133,18 @@ void calibration_sentence(const char *folder, char *out, size_t size)
         if (!dot || strcmp(dot, ".csv"))
             continue;
         snprintf(path, sizeof path, "%.3800s/%.255s", folder, entry->d_name);
-        read_sentence(path, newest, out, size);
+        tally_file(path, tally);
     }
     if (dir)
         closedir(dir);
+    if (!same->trials || !slower->trials)
+        return;
+    snprintf(out, size,
+             "on this kind of machine (%.10s) %u of %u verdicts on a program "
+             "against itself were false alarms, and a slowdown of %.3g %% was "
+             "found in %u of %u, within %.0f s",
+             same->date, same->called, same->trials, 100 * slower->injected,
+             slower->called, slower->trials, slower->worst_seconds);
 }
 
 void calibration_print(FILE *f, const struct calibration_row rows[], size_t n)
