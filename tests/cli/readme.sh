@@ -39,10 +39,9 @@ mkdir "$tree"
     --exclude=./results/out .) | (cd "$tree" && tar -xf -)
 mkdir -p "$tree/build/release"
 cp "$HEAPYARD" "$tree/build/release/heapyard"
-recorder=$(dirname "$HEAPYARD")/libheapyard-record.so
-if [ -r "$recorder" ]; then
-    cp "$recorder" "$tree/build/release/"
-fi
+for library in "$(dirname "$HEAPYARD")"/libheapyard-*.so; do
+    [ ! -r "$library" ] || cp "$library" "$tree/build/release/"
+done
 if grep -q 'ci/install-deps' "$work"/blocks/*; then
     [ -x "$tree/ci/install-deps" ] || fail "README.md runs ci/install-deps"
     printf '#!/bin/sh\n' >"$tree/ci/install-deps"
