@@ -20,10 +20,10 @@ extern const struct allocator system_allocator, slab_allocator, buddy_allocator,
 
 enum { KNOB_OF, KNOB_LOOPS, KNOB_EVERY };
 
-static const char *const wrapped_names[] = {"system", "slab", "buddy", "pool",
+static const char *const wrapped_names[] = {"slab", "system", "buddy", "pool",
                                             NULL};
 static const struct allocator *const wrapped[] = {
-    &system_allocator, &slab_allocator, &buddy_allocator, &pool_allocator};
+    &slab_allocator, &system_allocator, &buddy_allocator, &pool_allocator};
 
 static const struct knob knobs[] = {
     [KNOB_OF] = {"of", "", 0, 0, 3, "the allocator that is slowed down",
