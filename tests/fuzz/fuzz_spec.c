@@ -41,13 +41,22 @@ static void require_list(const struct spec_list *list)
     }
 }
 
+/* With any options: those are checked with the plan. */
+static int is_meter_name(const char *text)
+{
+    for (size_t i = 0; meters[i]; i++)
+        if (meter_is(text, meters[i]->name))
+            return 1;
+    return 0;
+}
+
 static void require_sound(const struct spec *spec)
 {
     require_list(&spec->workloads);
     require_list(&spec->allocators);
     require_list(&spec->meters);
     for (unsigned i = 0; i < spec->meters.n; i++)
-        require(meter_find(spec->meters.item[i]) != NULL);
+        require(is_meter_name(spec->meters.item[i]));
     require(spec->nthreads >= 1 && spec->nthreads <= SPEC_LIST_MAX);
     for (unsigned i = 0; i < spec->nthreads; i++)
         require(spec->threads[i] >= 1 && spec->threads[i] <= OP_MAX_THREADS);
