@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "commands.h"
 #include "exec.h"
@@ -68,21 +67,4 @@ int carry_out(const char *verb, const struct run_config *config)
     int err = run_plan(config, &counts, why, sizeof why);
 
     return exit_code(verb, config, &counts, err, why);
-}
-
-int make_folders(const char *path)
-{
-    char part[4096];
-    size_t n = strlen(path);
-
-    if (n >= sizeof part)
-        return ENAMETOOLONG;
-    memcpy(part, path, n + 1);
-    for (char *slash = part + 1; (slash = strchr(slash, '/')); slash++) {
-        *slash = 0;
-        if (mkdir(part, 0777) && errno != EEXIST)
-            return errno;
-        *slash = '/';
-    }
-    return mkdir(part, 0777) && errno != EEXIST ? errno : 0;
 }

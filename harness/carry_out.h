@@ -14,7 +14,4 @@ int carry_out(const char *verb, const struct run_config *);
 /* From here on Ctrl-C and its like only set exec_stop. */
 void carry_out_catch_signals(void);
 
-/* Make a folder and all above it.  Returns 0 or an errno. */
-int make_folders(const char *path);
-
 #endif

@@ -8,17 +8,17 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "carry_out.h"
 #include "commands.h"
 #include "doctor.h"
 #include "environment.h"
+#include "folders.h"
 #include "places.h"
 #include "report.h"
 #include "spec_args.h"
+#include "terminal.h"
 #include "stop_rule.h"
 #include "ticks.h"
 
@@ -49,18 +49,14 @@ static void path_in(const struct bench *b, const char *name,
 
 static void default_folder(struct bench *b)
 {
-    char stamp[32], name[64];
-    time_t now = time(NULL);
-    struct tm local;
+    char name[64];
 
-    localtime_r(&now, &local);
-    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
     snprintf(name, sizeof name, "%.40s", b->args.spec.workloads.item[0]);
     name[strcspn(name, ":")] = 0;
     for (char *c = name; *c; c++)
         if (*c == '/')
             *c = '_';
-    snprintf(b->folder, sizeof b->folder, "results/out/%s-%s", stamp, name);
+    folder_name(name, b->folder, sizeof b->folder);
 }
 
 static int save_plan(struct bench *b)
@@ -163,16 +159,6 @@ static int make_plan(struct bench *b)
 }
 
 /* ---- stat and report ---- */
-
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-
-    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
-        size.ws_col >= 80)
-        return size.ws_col;
-    return 100;
-}
 
 static int summarize(const struct bench *b, struct summary *summary)
 {

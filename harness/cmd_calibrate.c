@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "calibration.h"
@@ -22,9 +21,11 @@
 #include "commands.h"
 #include "environment.h"
 #include "exec.h"
+#include "folders.h"
 #include "numbers.h"
 #include "progress.h"
 #include "proportion.h"
+#include "robust.h"
 #include "trial.h"
 
 enum { PATH_ROOM = 4096, TRIALS_MAX = 10000 };
@@ -223,17 +224,12 @@ static const char *rows_path(const struct calibrate *c,
 
 static int open_folder(struct calibrate *c)
 {
-    char stamp[32], path[PATH_ROOM + 32];
-    time_t now = time(NULL);
-    struct tm local;
+    char path[PATH_ROOM + 32];
 
-    localtime_r(&now, &local);
-    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
     if (c->out)
         snprintf(c->folder, sizeof c->folder, "%s", c->out);
     else
-        snprintf(c->folder, sizeof c->folder, "results/out/%s-calibrate",
-                 stamp);
+        folder_name("calibrate", c->folder, sizeof c->folder);
     c->config.folder = c->folder;
     int err = make_folders(c->folder);
 
@@ -388,13 +384,6 @@ static int play_all(struct calibrate *c)
 
 /* ---- what comes of it ---- */
 
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static struct calibration_row *new_row(struct calibrate *c)
 {
     struct calibration_row *r = &c->rows[c->nrows++];
@@ -448,8 +437,8 @@ static void sum_up(struct calibrate *c, enum judge j, int is_exact,
         return;
     struct calibration_row *r = new_row(c);
 
-    qsort(scratch, n, sizeof *scratch, order);
-    qsort(scratch + TRIALS_MAX, n, sizeof *scratch, order);
+    reals_sort(scratch, n);
+    reals_sort(scratch + TRIALS_MAX, n);
     snprintf(r->metric, sizeof r->metric, "%s",
              is_exact          ? "sim_instructions"
              : j == JUDGE_GATE ? "mid_per_op"

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "calibration.h"
@@ -17,16 +15,18 @@
 #include "commands.h"
 #include "environment.h"
 #include "exec.h"
+#include "folders.h"
 #include "gate_build.h"
 #include "gate_run.h"
 #include "numbers.h"
 #include "places.h"
 #include "report.h"
 #include "spec_args.h"
+#include "terminal.h"
 
 #define DEFAULT_ALLOCATORS "slab,buddy,pool,arena"
 
-enum { PATH_ROOM = 4096, REPORTS_MAX = 16, WIDTH_PIPE = 100 };
+enum { PATH_ROOM = 4096, REPORTS_MAX = 16 };
 
 /* Of this verb, and of no other; README.md lists them. */
 enum gate_exit {
@@ -284,16 +284,10 @@ static int fail(const char *verb, const char *why)
 static int make_folder(struct gate_args *a, char folder[PATH_ROOM], char *why,
                        size_t why_size)
 {
-    char stamp[32];
-    time_t now = time(NULL);
-    struct tm local;
-
-    localtime_r(&now, &local);
-    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
     if (a->spec.out)
         snprintf(folder, PATH_ROOM, "%s", a->spec.out);
     else
-        snprintf(folder, PATH_ROOM, "results/out/%s-gate", stamp);
+        folder_name("gate", folder, PATH_ROOM);
     a->config.folder = folder;
     int err = make_folders(folder);
 
@@ -329,16 +323,6 @@ static int make_sides(struct gate_args *a, char *why, size_t why_size)
 }
 
 /* ---- reports ---- */
-
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-
-    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
-        size.ws_col >= 80)
-        return size.ws_col;
-    return WIDTH_PIPE;
-}
 
 static int write_report(const char *verb, const struct gate_format *format,
                         const char *path, const struct gate_report *report)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,8 +16,9 @@
 #include "facts.h"
 #include "places.h"
 #include "report.h"
+#include "terminal.h"
 
-enum { PATH_ROOM = 4096, WIDTH_MIN = 80, WIDTH_MAX = 1000, WIDTH_PIPE = 100 };
+enum { PATH_ROOM = 4096, WIDTH_MIN = 80, WIDTH_MAX = 1000 };
 
 struct report_args {
     const char *input, *charts, *color;
@@ -163,16 +163,6 @@ static void describe_machine(const struct report_files *files,
 
 /* ---- the two reports ---- */
 
-static unsigned table_width(void)
-{
-    struct winsize size;
-
-    if (isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) &&
-        size.ws_col >= WIDTH_MIN)
-        return size.ws_col;
-    return WIDTH_PIPE;
-}
-
 /* By the convention of no-color.org, and not for terminals without colour. */
 static int wants_color(const char *when)
 {
@@ -187,7 +177,7 @@ static int wants_color(const char *when)
 static int print_table(const char *verb, const struct report_args *a,
                        const struct summary *s)
 {
-    int err = report_table(s, stdout, a->width ? a->width : table_width(),
+    int err = report_table(s, stdout, a->width ? a->width : terminal_width(),
                            wants_color(a->color));
 
     if (fflush(stdout) && !err)

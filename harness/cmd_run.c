@@ -10,6 +10,7 @@
 
 #include "carry_out.h"
 #include "commands.h"
+#include "folders.h"
 #include "spec.h"
 #include "stop_rule.h"
 #include "ticks.h"

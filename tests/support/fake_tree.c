@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "carry_out.h"
+#include "folders.h"
 
 static void must(int holds, const char *what)
 {
