@@ -90,6 +90,15 @@ int outcome_add(struct outcome *o, const char *metric, const char *at,
     return 0;
 }
 
+const struct outcome_value *outcome_find(const struct outcome *o,
+                                         const char *metric)
+{
+    for (size_t i = 0; i < o->n; i++)
+        if (!strcmp(o->values[i].metric, metric) && !o->values[i].at[0])
+            return &o->values[i];
+    return NULL;
+}
+
 void outcome_free(struct outcome *o)
 {
     free(o->values);

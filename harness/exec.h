@@ -52,6 +52,9 @@ int exec_runs(const struct plan_run runs[], unsigned n, const char *trace_path,
 /* Its note is empty.  Returns 0 or ENOMEM. */
 int outcome_add(struct outcome *, const char *metric, const char *at,
                 const char *unit, double value);
+/* The value of a metric of the whole run, or NULL; borrowed. */
+const struct outcome_value *outcome_find(const struct outcome *,
+                                         const char *metric);
 void outcome_free(struct outcome *);
 
 #endif

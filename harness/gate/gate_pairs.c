@@ -32,15 +32,6 @@ struct pairs {
     size_t why_size;
 };
 
-static const struct outcome_value *find_value(const struct outcome *o,
-                                              const char *metric)
-{
-    for (size_t i = 0; i < o->n; i++)
-        if (!strcmp(o->values[i].metric, metric) && !o->values[i].at[0])
-            return &o->values[i];
-    return NULL;
-}
-
 /* A run that failed decides all that it can: there is nothing to compare, or
  * the candidate has broken what the baseline can do. */
 static void judge_failure(struct gate_arm *arm, const struct outcome out[])
@@ -75,7 +66,7 @@ static void take_values(struct gate_arm *arm, const struct outcome out[],
         struct gate_cell *c = arm->cell[i];
 
         for (int side = 0; side < GATE_SIDES; side++) {
-            const struct outcome_value *v = find_value(&out[side], c->metric);
+            const struct outcome_value *v = outcome_find(&out[side], c->metric);
             double *value = &arm->values[side][i][c->pairs];
             double power = pow(turn ? *value : 1, turn / (turn + 1.0));
 

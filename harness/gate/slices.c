@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { SLICES_MIN = 16 };
 
@@ -31,10 +30,9 @@ struct part {
 
 static double value_of(const struct outcome *o, const char *metric)
 {
-    for (size_t i = 0; i < o->n; i++)
-        if (!strcmp(o->values[i].metric, metric) && !o->values[i].at[0])
-            return o->values[i].value;
-    return NAN;
+    const struct outcome_value *v = outcome_find(o, metric);
+
+    return v ? v->value : NAN;
 }
 
 void slices_begin(struct slices *s)

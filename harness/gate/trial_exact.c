@@ -34,10 +34,9 @@ static int count(struct gate_session *session, const struct plan_run *run,
     int err =
         gate_session_play(session, GATE_CANDIDATE, &own, t, &o, why, why_size);
 
-    *out = NAN;
-    for (size_t i = 0; !err && i < o.n; i++)
-        if (!strcmp(o.values[i].metric, metric))
-            *out = o.values[i].value;
+    const struct outcome_value *v = err ? NULL : outcome_find(&o, metric);
+
+    *out = v ? v->value : NAN;
     if (!err && isnan(*out)) {
         snprintf(why, why_size, "no %s: %s", metric, o.note);
         err = EIO;
