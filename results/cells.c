@@ -8,7 +8,9 @@
  */
 #include "cells.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,6 +166,25 @@ int cells_add(struct cells *t, const struct row *row)
     struct sample s = {row->value, row->key.seed, 0, row->key.block};
     err = number_session(t, row->key.session, &s.session);
     return err ? err : add_sample(c, &s);
+}
+
+/* A point of a curve has a time in `at`, and a single call its operation: they
+ * are of one run, and nothing to take a median of. */
+static bool is_of_one_run(const struct row *row)
+{
+    return isdigit((unsigned char)row->at[0]) || !strncmp(row->at, "op:", 3);
+}
+
+int cells_take(struct cells *t, const struct row *row, const char *place,
+               char *why, size_t why_size)
+{
+    int err = is_of_one_run(row) ? 0 : cells_add(t, row);
+    if (err != EINVAL)
+        return err;
+    snprintf(why, why_size,
+             "%s: unit = '%s' (want that of the rows of '%s' before)", place,
+             row->unit, row->metric);
+    return EBADMSG;
 }
 
 void cells_free(struct cells *t)

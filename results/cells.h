@@ -53,6 +53,11 @@ struct cell *cells_find(const struct cells *, const struct run_key *key,
 /* Put one row into its cell.  Returns 0, EINVAL if its unit is not the
  * cell's, or ENOMEM. */
 int cells_add(struct cells *, const struct row *);
+/* The same for a row of a file, of which place is "FILE:LINE": one that is of
+ * one run only (a point of a curve, a single call) is left out.  Returns 0;
+ * EBADMSG and why for another unit; or ENOMEM. */
+int cells_take(struct cells *, const struct row *, const char *place, char *why,
+               size_t why_size);
 void cells_free(struct cells *);
 
 #endif

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "paired.h"
+#include "robust.h"
 
 enum { POWER_PERCENT = 80 };
 
@@ -40,13 +41,6 @@ void judge_refuse(struct gate_cell *cell, const char *format, ...)
 
 /* ---- counts ---- */
 
-static int order(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static int median_of(const double x[], size_t n, double *out)
 {
     double *sorted = malloc(n * sizeof *sorted);
@@ -54,8 +48,7 @@ static int median_of(const double x[], size_t n, double *out)
     if (!sorted)
         return ENOMEM;
     memcpy(sorted, x, n * sizeof *sorted);
-    qsort(sorted, n, sizeof *sorted, order);
-    *out = sorted[(n - 1) / 2] / 2 + sorted[n / 2] / 2;
+    *out = reals_median(sorted, n);
     free(sorted);
     return 0;
 }

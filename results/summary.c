@@ -15,7 +15,6 @@
  */
 #include "summary.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdbool.h>
@@ -45,28 +44,13 @@ static int order_places(const struct sample *x, const struct sample *y)
     return order_samples(x, &same);
 }
 
-/* A point of a curve has a time in `at`, and a single call its operation: they
- * are of one run, and nothing to take a median of. */
-static bool is_of_one_run(const struct row *row)
-{
-    return isdigit((unsigned char)row->at[0]) || !strncmp(row->at, "op:", 3);
-}
-
 static int gather(struct row_reader *reader, struct cells *cells, char *why,
                   size_t why_size)
 {
     struct row row;
     int err;
     while ((err = row_reader_next(reader, &row, why, why_size)) == 0) {
-        if (is_of_one_run(&row))
-            continue;
-        err = cells_add(cells, &row);
-        if (err == EINVAL) {
-            snprintf(why, why_size,
-                     "%s: unit = '%s' (want that of the rows of '%s' before)",
-                     row_reader_place(reader), row.unit, row.metric);
-            return EBADMSG;
-        }
+        err = cells_take(cells, &row, row_reader_place(reader), why, why_size);
         if (err)
             return err;
     }

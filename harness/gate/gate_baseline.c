@@ -6,7 +6,6 @@
  */
 #include "gate_baseline.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,11 +19,7 @@ enum { PATH_ROOM = 4096 };
 
 /* ---- rows ---- */
 
-/* A run's value, so that a second one of the same name is seen. */
-struct seen {
-    uint64_t hash;
-};
-
+/* Hashes of values of runs, so that a second one of the same name is seen. */
 struct seen_set {
     uint64_t *slot; /* [slots]: 0 is free */
     size_t slots, n;
@@ -76,11 +71,6 @@ static int see(struct seen_set *set, uint64_t hash)
     return err;
 }
 
-static int is_curve(const struct row *row)
-{
-    return isdigit((unsigned char)row->at[0]);
-}
-
 static int take_row(struct row_reader *reader, const struct row *row,
                     struct seen_set *set, struct cells *cells, char *why,
                     size_t why_size)
@@ -96,15 +86,8 @@ static int take_row(struct row_reader *reader, const struct row *row,
                  row->key.workload, row->key.run);
         return EBADMSG;
     }
-    if (!err && !is_curve(row))
-        err = cells_add(cells, row);
-    if (err == EINVAL) {
-        snprintf(why, why_size,
-                 "%.300s: unit = '%s' (want that of the rows of "
-                 "%s before)",
-                 row_reader_place(reader), row->unit, row->metric);
-        return EBADMSG;
-    }
+    if (!err)
+        err = cells_take(cells, row, row_reader_place(reader), why, why_size);
     return err;
 }
 

@@ -102,7 +102,6 @@ static int play_both(struct gate *g, const struct plan_run *run,
     for (int side = first; side < GATE_SIDES && !err; side++) {
         err = gate_session_play(&g->session, (enum gate_side_index)side, run, t,
                                 &out[side], g->why, g->why_size);
-        g->result->runs += !err;
     }
     outcome_free(&out[0]);
     outcome_free(&out[1]);
@@ -474,10 +473,6 @@ static int carry_out(struct gate *g)
         err = judge_counts(g);
     if (!err && g->npaired)
         err = time_all(g);
-    for (size_t i = 0; i < g->timed.n; i++)
-        g->result->runs += g->arms && g->arms[i].ncells && g->arms[i].cell[0]
-                               ? 2 * g->arms[i].cell[0]->pairs
-                               : 0;
     if (!err)
         drop_absent(g->result);
     return err;

@@ -41,7 +41,6 @@ struct gate_result {
     struct gate_cell *cells; /* [n] */
     size_t n;
     double *values; /* behind base_values and candidate_values */
-    size_t runs;    /* that were played */
 };
 
 /* Returns 0; EINVAL for a bad plan, EBADMSG for a bad baseline file, EINTR if
