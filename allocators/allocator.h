@@ -19,6 +19,7 @@
 struct heap;         /* each backend has its own */
 struct heap_report;  /* below */
 struct heap_visitor; /* heap_walk.h */
+struct collection;   /* collection.h */
 
 enum allocator_trait {
     TRAIT_SHARED = 1,      /* many threads may use one heap at once */
@@ -61,6 +62,8 @@ struct allocator {
     unsigned traits;          /* or-ed enum allocator_trait */
     size_t max_align;         /* bytes; 0 = no limit */
     const struct knob *knobs; /* ended by a knob without a name; NULL: none */
+    const struct collection *collection; /* collection.h; NULL: its memory is
+                                            freed, not collected */
 
     /* Required.  Make an empty heap.  Returns 0 or a positive errno. */
     int (*open)(const struct heap_config *, struct heap **out);

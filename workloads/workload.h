@@ -17,6 +17,8 @@
 #include "knobs.h"
 #include "op.h"
 
+struct native; /* native.h */
+
 struct workload {
     const char *name;
     const char *summary;      /* one line */
@@ -32,6 +34,14 @@ struct workload {
      * feed->err, or ENOMEM. */
     int (*compose)(const struct knob_values *, uint64_t seed, unsigned threads,
                    double scale, struct op_feed *);
+    /* Instead of compose, of a native workload (native.h); or compose alone.
+     * prepare is called once before the threads run, finish once after: tables
+     * that all threads share (shared).  run is each thread's part.  All return
+     * 0, ENOMEM when the heap gave NULL, ENOTSUP (the memory lacks a hook that
+     * the workload is about), or EBADMSG: its own result is wrong. */
+    int (*prepare)(struct native *, void **shared);
+    int (*run)(struct native *);
+    void (*finish)(struct native *);
 };
 
 /* All synthetic workloads, ended by NULL. */

@@ -1,0 +1,136 @@
+/* native.h - workloads that are programs, because no trace can hold them.
+ *
+ * A trace says when an object dies.  A program that leaves that to a
+ * collector, or whose next step depends on what memory looks like, is written
+ * as a native workload instead: `run` in its struct workload.  It runs on any
+ * allocator through struct native_memory, whose members are the allocator's
+ * own hooks, so that a call costs what it costs in a replay.
+ *
+ * Every pointer into an object goes through native_store, and every object of
+ * fixed shape comes from native_new, so that generations and layouts can be
+ * measured.  Where the memory is not collected the workload frees what it
+ * drops (native_drop): it has to know what is dead, as any C program does.
+ *
+ * A workload reads no clock and prints nothing.  It verifies its own result
+ * (the size of a tree, a checksum) and returns EBADMSG if it is wrong.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#ifndef HEAPYARD_NATIVE_H
+#define HEAPYARD_NATIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "knobs.h"
+
+struct heap; /* the allocator's */
+
+/* The hooks; a NULL member means that this memory cannot. */
+struct native_memory {
+    struct heap *heap;
+    bool is_collected;
+    void *(*alloc)(struct heap *, size_t size); /* zeroed, may hold pointers */
+    void *(*alloc_leaf)(struct heap *, size_t size); /* holds none; undefined
+                                                        contents */
+    void (*dealloc)(struct heap *, void *p, size_t size); /* NULL: collected */
+    void (*store)(struct heap *, void *object, void **field,
+                  void *value); /* NULL: a plain store does */
+    int (*layout_add)(struct heap *, size_t size, const bool word_is_pointer[],
+                      unsigned *layout);
+    void *(*alloc_layout)(struct heap *, unsigned layout);
+    void (*collect)(struct heap *);
+    int (*roots_add)(struct heap *, void *begin, void *end);
+    void (*roots_remove)(struct heap *, void *begin, void *end);
+    int (*finalizer)(struct heap *, void *object,
+                     void (*run)(void *object, void *arg), void *arg);
+    int (*weak)(struct heap *, void **link, void *target);
+    void *(*ephemeron)(struct heap *, void *key, void *value);
+    void *(*ephemeron_key)(struct heap *, void *ephemeron);
+    void *(*ephemeron_value)(struct heap *, void *ephemeron);
+};
+
+/* An object's shape: made once by native_shape, shared by all threads. */
+struct native_shape {
+    size_t bytes;
+    unsigned layout;
+    bool has_layout;
+};
+
+/* One thread of a native workload. */
+struct native {
+    struct native_memory memory;
+    const struct knob_values *knobs;
+    uint64_t seed; /* differs by thread */
+    double scale;
+    unsigned thread, threads;
+    void *shared;    /* what native_prepare of the workload made, or NULL */
+    uint64_t allocs; /* the workload counts its allocations here … */
+    uint64_t bytes;  /* … and the bytes it asked for; the harness reads them
+                        when it has returned */
+    /* A unit of work (a request) begins and ends: NULL, or called by the
+     * workload through native_begin and native_end. */
+    void (*begin)(struct native *);
+    void (*end)(struct native *);
+    void *harness; /* the harness's */
+};
+
+static inline void native_begin(struct native *n)
+{
+    if (n->begin)
+        n->begin(n);
+}
+
+static inline void native_end(struct native *n)
+{
+    if (n->end)
+        n->end(n);
+}
+
+static inline void *native_alloc(struct native *n, size_t bytes)
+{
+    n->allocs++;
+    n->bytes += bytes;
+    return n->memory.alloc(n->memory.heap, bytes);
+}
+
+static inline void *native_leaf(struct native *n, size_t bytes)
+{
+    n->allocs++;
+    n->bytes += bytes;
+    return n->memory.alloc_leaf(n->memory.heap, bytes);
+}
+
+static inline void *native_new(struct native *n, const struct native_shape *s)
+{
+    if (!s->has_layout)
+        return native_alloc(n, s->bytes);
+    n->allocs++;
+    n->bytes += s->bytes;
+    return n->memory.alloc_layout(n->memory.heap, s->layout);
+}
+
+/* Object's field = value. */
+static inline void native_store(struct native *n, void *object, void **field,
+                                void *value)
+{
+    if (n->memory.store)
+        n->memory.store(n->memory.heap, object, field, value);
+    else
+        *field = value;
+}
+
+/* The workload will not use this object again. */
+static inline void native_drop(struct native *n, void *p, size_t bytes)
+{
+    if (n->memory.dealloc && p)
+        n->memory.dealloc(n->memory.heap, p, bytes);
+}
+
+/* Declare the shape of objects of `bytes` bytes, whose words with
+ * word_is_pointer are NULL or another object's first byte. */
+void native_shape(const struct native_memory *, size_t bytes,
+                  const bool word_is_pointer[], struct native_shape *out);
+
+#endif
