@@ -179,6 +179,7 @@ struct hy_gc {
     uint64_t budget;              /* collect at so many */
     uint64_t live_bytes;          /* after the last one */
     uint64_t full_at;             /* generational: full when live is so much */
+    uint64_t recent_live[8];      /* after the last full ones */
     double growth;
     uint64_t total_bytes; /* before the last one */
     uint64_t world_ns;    /* when the world last went on */
