@@ -175,7 +175,7 @@ void *gc_alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind,
         head == NO_BLOCK ? NULL : gc_block_start(gc, (size_t)head);
     pthread_mutex_unlock(&gc->lock);
     if (p && !is_fresh && !gc_kind_is_leaf(kind))
-        memset(p, 0, size);
+        memset(p, 0, (bytes + GRANULE - 1) / GRANULE * GRANULE);
     if (is_collected)
         gc_dying_run(gc, false);
     return p ? p : no_memory(gc, size);
