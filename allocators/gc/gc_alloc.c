@@ -242,7 +242,8 @@ int hy_gc_layout_add(struct hy_gc *gc, size_t size,
                      const bool word_is_pointer[], unsigned *layout)
 {
     struct gc_layout made = {.words = (uint32_t)(size / sizeof(void *))};
-    const size_t bytes = (size + GRANULE - 1) / GRANULE * GRANULE;
+    const size_t spare = gc->config.past_end ? 1 : 0;
+    const size_t bytes = (size + spare + GRANULE - 1) / GRANULE * GRANULE;
 
     if (!size || size > HY_GC_LAYOUT_BYTES_MAX)
         return EINVAL;
