@@ -272,6 +272,8 @@ int hy_gc_layout_add(struct hy_gc *gc, size_t size,
 static void free_large(struct hy_gc *gc, const struct gc_object *object)
 {
     pthread_mutex_lock(&gc->lock);
+    if (*object->mark == gc->epoch)
+        gc->live_bytes -= object->bytes;
     gc_blocks_give(gc, object->block,
                    (gc->large_bytes[object->block] + BLOCK_MASK) >>
                        BLOCK_SHIFT);
