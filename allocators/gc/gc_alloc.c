@@ -175,7 +175,7 @@ void *gc_alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind,
         head == NO_BLOCK ? NULL : gc_block_start(gc, (size_t)head);
     pthread_mutex_unlock(&gc->lock);
     if (p && !is_fresh && !gc_kind_is_leaf(kind))
-        memset(p, 0, size);
+        memset(p, 0, (bytes + GRANULE - 1) / GRANULE * GRANULE);
     if (is_collected)
         gc_dying_run(gc, false);
     return p ? p : no_memory(gc, size);
@@ -242,7 +242,8 @@ int hy_gc_layout_add(struct hy_gc *gc, size_t size,
                      const bool word_is_pointer[], unsigned *layout)
 {
     struct gc_layout made = {.words = (uint32_t)(size / sizeof(void *))};
-    const size_t bytes = (size + GRANULE - 1) / GRANULE * GRANULE;
+    const size_t spare = gc->config.past_end ? 1 : 0;
+    const size_t bytes = (size + spare + GRANULE - 1) / GRANULE * GRANULE;
 
     if (!size || size > HY_GC_LAYOUT_BYTES_MAX)
         return EINVAL;
@@ -271,6 +272,8 @@ int hy_gc_layout_add(struct hy_gc *gc, size_t size,
 static void free_large(struct hy_gc *gc, const struct gc_object *object)
 {
     pthread_mutex_lock(&gc->lock);
+    if (*object->mark == gc->epoch)
+        gc->live_bytes -= object->bytes;
     gc_blocks_give(gc, object->block,
                    (gc->large_bytes[object->block] + BLOCK_MASK) >>
                        BLOCK_SHIFT);

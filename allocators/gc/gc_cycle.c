@@ -134,9 +134,9 @@ static void mark_held(struct hy_gc *gc)
             gc_mark_contents(gc, gc_block_start(gc, b), false);
 }
 
-/* A thread may have been stopped between taking an object off its run and
- * having its address anywhere: the objects on both sides of the cursor are
- * kept. */
+/* A thread, but the one that collects, may have been stopped between taking an
+ * object off its run and having its address anywhere: the objects on both sides
+ * of the cursor are kept. */
 static void mark_cursors(struct hy_gc *gc, const struct hy_gc_thread *t)
 {
     for (size_t i = 0; i < BINS; i++) {
@@ -163,7 +163,8 @@ static void mark_roots(struct hy_gc *gc, uintptr_t sp, bool is_full)
 static void drop_all_runs(struct hy_gc *gc)
 {
     for (struct hy_gc_thread *t = gc->threads; t; t = t->next) {
-        mark_cursors(gc, t);
+        if (!pthread_equal(t->thread, pthread_self()))
+            mark_cursors(gc, t);
         gc_drop_runs(t);
     }
 }

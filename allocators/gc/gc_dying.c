@@ -517,9 +517,16 @@ void gc_dying_update(struct hy_gc *gc)
     for (size_t i = 0; d->weak.n && i < d->weak.room; i++) {
         struct gc_entry *e = &d->weak.entry[i];
 
-        if (gc_entry_is_live(e))
-            e->target = (uintptr_t)gc_moved(gc, (void *)e->target);
+        if (!gc_entry_is_live(e))
+            continue;
+        void *const target = gc_moved(gc, (void *)e->target);
+
+        e->key = (uintptr_t)gc_moved(gc, (void *)e->key);
+        if ((uintptr_t)target != e->target)
+            *(void **)e->key = target;
+        e->target = (uintptr_t)target;
     }
+    (void)gc_map_rehash(&d->weak);
     for (size_t i = 0; d->finalizers.n && i < d->finalizers.room; i++) {
         struct gc_entry *e = &d->finalizers.entry[i];
 

@@ -696,9 +696,13 @@ void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
                   gc->is_compacting);
         return;
     }
+    const bool is_precise = o.info.kind == KIND_LAYOUT;
+    const uint64_t pointers = gc->layout[o.info.layout].pointers;
+
     for (size_t i = o.bytes / sizeof *words; i-- > 0;)
-        if (words[i] - (uintptr_t)o.start >= o.bytes && has_room(m, 1))
-            push_word(m, gc, words[i], gc->is_compacting);
+        if (words[i] - (uintptr_t)o.start >= o.bytes && has_room(m, 1) &&
+            (!is_precise || (i < 64 && pointers >> i & 1)))
+            push_word(m, gc, words[i], gc->is_compacting && !is_precise);
 }
 
 /* Scan everything that is marked again. */
