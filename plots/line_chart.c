@@ -98,7 +98,8 @@ static struct range fit(const struct line_panel *p, int dimension)
     for (size_t k = 0; k < p->n; k++)
         for (size_t i = 0; i < p->series[k].n; i++) {
             const double *at = p->series[k].at[i];
-            if (!is_shown(p, at))
+            if (!is_shown(p, at) ||
+                (dimension && p->series[k].style == LINE_MARKS))
                 continue;
             r.from = fmin(r.from, at[dimension]);
             r.to = fmax(r.to, at[dimension]);
@@ -147,7 +148,8 @@ static void write_points(const struct line_panel *p, const struct range *x,
                     known(p->reference));
             print_field(f, s->colour);
             fprintf(f, "\t%zu\t%d\t%.9g\t%.9g\t", s->place, (int)s->style,
-                    s->at[i][0], s->at[i][1]);
+                    s->at[i][0],
+                    s->style == LINE_MARKS ? y->from : s->at[i][1]);
             print_field(f, s->name[0] ? s->name : "-");
             putc('\n', f);
         }
@@ -239,6 +241,7 @@ int line_chart_draw(struct line_chart *c, const char *scripts, const char *out,
         snprintf(script, PATH_SIZE, "%s/lines.gp", scripts) >= PATH_SIZE)
         return ENAMETOOLONG;
     snprintf(why, why_size, "%s", data);
+    wrap_caption(c->caption);
     int err = write_data(c, data, &notes);
     if (!err && !notes.panels)
         remove(data);

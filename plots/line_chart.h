@@ -15,9 +15,11 @@
 enum { LINE_SERIES_MAX = 16, LINE_PANELS_MAX = 4 };
 
 enum line_style {
-    LINE_SOLID,
+    LINE_SOLID, /* with its points */
     LINE_DASHED,
-    LINE_MARKS /* crosses, no line: what went wrong there */
+    LINE_MARKS, /* crosses at the foot of the panel, whatever their y: what
+                   went wrong there */
+    LINE_PLAIN  /* without points: there are many */
 };
 
 struct line_series {
@@ -47,8 +49,8 @@ struct line_panel {
 
 struct line_chart {
     const char *name; /* of the files */
-    const char *title;
-    char caption[1024];                       /* at most three lines */
+    char title[192];
+    char caption[1024];                       /* is broken into lines */
     struct line_panel panel[LINE_PANELS_MAX]; /* [n] */
     size_t n;
 };

@@ -2,7 +2,7 @@
 #
 # Usage: gnuplot -c lines.gp SCRIPTS DATA IMAGE FORMAT PANELS TITLE CAPTION WIDEST
 # DATA has two sets a panel, which its first line names: points (style 0 a
-# line, 1 a dashed one, 2 crosses) and names.
+# line with points, 1 a dashed one, 2 crosses, 3 a line) and names.
 #
 # SPDX-License-Identifier: Apache-2.0
 
@@ -15,8 +15,8 @@ title = ARG6
 caption = ARG7
 widest = int(ARG8)
 
-left = 96.0 / (panels > 1 ? 640 : 1280)
-right = (widest * 8.5 + 50) / (panels > 1 ? 640 : 1280)
+left = 116.0 / (panels > 1 ? 640 : 1280)
+right = (widest * 10.0 + 75) / (panels > 1 ? 640 : 1280)
 load scripts."/page.gp"
 
 position(tic) = real(tic[1:strstrt(tic, "|")-1])
@@ -36,7 +36,7 @@ do for [i = 0:panels-1] {
     set bmargin at screen top_of(i) - row_height
     set label 3 panel at graph 0,1 offset 0,1.6 font ",16" textcolor rgb ink
     set xlabel x_axis offset 0,0.3 textcolor rgb ink font ",14"
-    set ylabel y_axis offset 0.3,0 textcolor rgb ink font ",14"
+    set ylabel y_axis offset 0.4,0 textcolor rgb ink font ",14"
     set grid linecolor rgb faint linetype 1
     set xtics autofreq
     set ytics autofreq
@@ -57,9 +57,11 @@ do for [i = 0:panels-1] {
             colour = colour_of(strcol(2), column(3)), x = column(4), \
             y = column(5), height = column(6), $4) nooutput
         if (height >= 0) {
-            set arrow 2*k+1 from first x,first y to graph 1,graph height nohead \
+            set arrow 2*k+1 from first x,first y to graph 1,first y nohead \
                 front linewidth 0.6 dashtype 3 linecolor rgb colour
-            set label 10+k name at graph 1.015,graph height left font ",15" \
+            set arrow 2*k+2 from graph 1,first y to graph 1.03,graph height \
+                nohead linewidth 0.6 dashtype 3 linecolor rgb colour
+            set label 10+k name at graph 1.035,graph height left font ",15" \
                 textcolor rgb colour
         }
     }
@@ -78,7 +80,9 @@ do for [i = 0:panels-1] {
             with lines linewidth 1.6 dashtype 2 linecolor rgb variable, \
         '' index 2*i using ($15 == 2 ? $16 : NaN):17:(colour_of(strcol(13), $14)) \
             with points pointtype 2 pointsize 1.4 linewidth 1.6 \
-            linecolor rgb variable
+            linecolor rgb variable, \
+        '' index 2*i using ($15 == 3 ? $16 : NaN):17:(colour_of(strcol(13), $14)) \
+            with lines linewidth 1.4 linecolor rgb variable
     unset label
     unset arrow
 }
