@@ -134,7 +134,7 @@ void *hy_gc_alloc_layout(struct hy_gc_thread *, unsigned layout);
  * kind.  p may be NULL; size 0 frees.  On NULL the old object stays. */
 void *hy_gc_resize(struct hy_gc_thread *, void *p, size_t size);
 /* Give an object back at once; p is its first byte, or NULL.  Its finalizer
- * does not run, its weak links are cleared. */
+ * does not run; weak links to it must have been removed before. */
 void hy_gc_free(struct hy_gc_thread *, void *p);
 
 /* The first byte of the object that p points into, or NULL. */
