@@ -288,8 +288,8 @@ static int draw(struct gc_command *c, const struct gc_result *r)
 
     snprintf(out, sizeof out, "%s/charts", c->folder);
     environment_line(machine, sizeof machine);
-    int err = gc_charts(r, places_plots(), out, machine, c->study.why,
-                        sizeof c->study.why);
+    int err = study_charts(r, places_plots(), out, machine, c->study.why,
+                           sizeof c->study.why);
 
     if (err)
         fprintf(stderr, "%s: no charts: %s\n", c->study.verb, c->study.why);
@@ -315,7 +315,7 @@ static void print(const struct gc_command *c, const struct gc_result *r)
 
     printf("%s, %u thread%s, scale %g\n", spec->workloads.item[0], threads,
            threads == 1 ? "" : "s", spec->scale);
-    gc_print(r, stdout, terminal_width(), isatty(STDOUT_FILENO));
+    study_print(r, stdout, terminal_width(), isatty(STDOUT_FILENO));
 }
 
 /* Out of memory is a result; anything else is a failure. */
@@ -340,7 +340,7 @@ static int report(struct gc_command *c, const struct summary *summary)
     char path[PATH_ROOM + 32];
 
     for (size_t i = 0; i < s->arms.n; i++)
-        ok[i] = gc_status(&r, i) == STATUS_OK;
+        ok[i] = study_status(&r, i) == STATUS_OK;
     int err = gc_study_log(s, ok);
 
     snprintf(path, sizeof path, "%s/collections.csv", c->folder);
@@ -348,7 +348,7 @@ static int report(struct gc_command *c, const struct summary *summary)
         err = collections_read(path, &log, s->why, sizeof s->why);
     if (err)
         return fail(c, err);
-    gc_result_bounds(&r);
+    study_bounds(&r);
     print(c, &r);
     err = save(c, summary);
     if (!err)

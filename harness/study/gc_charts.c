@@ -41,12 +41,12 @@ static struct line_series *add(struct line_panel *p, const struct gc_result *r,
                                size_t k, const char *suffix,
                                enum line_style style)
 {
-    const char *collector = gc_collector(r, k);
+    const char *collector = study_collector(r, k);
     char name[48], colour[48], other[48];
 
     base_name(collector, colour);
     for (size_t i = 0; i < k; i++) {
-        base_name(gc_collector(r, i), other);
+        base_name(study_collector(r, i), other);
         if (!strcmp(other, colour)) {
             snprintf(colour, sizeof colour, "other");
             break;
@@ -102,7 +102,7 @@ static void add_curves(struct line_panel *p, const struct gc_result *r,
 {
     const char *name;
 
-    for (size_t k = 0; (name = gc_collector(r, k)); k++) {
+    for (size_t k = 0; (name = study_collector(r, k)); k++) {
         struct line_series *s = add(p, r, k, "", LINE_SOLID);
 
         for (size_t i = 0; s && i < r->arms->n; i++) {
@@ -136,12 +136,12 @@ static void add_freed(struct line_panel *p, const struct gc_result *r,
 
 static double wall_ms(const struct gc_result *r, size_t arm)
 {
-    return gc_median(r, arm, "time", "wall", "") / MS;
+    return study_median(r, arm, "time", "wall", "") / MS;
 }
 
 static double rss_mib(const struct gc_result *r, size_t arm)
 {
-    return gc_median(r, arm, "memory", "rss_peak", "") / MIB;
+    return study_median(r, arm, "memory", "rss_peak", "") / MIB;
 }
 
 /* Where a collector ran out of memory. */
@@ -149,7 +149,7 @@ static void add_crosses(struct line_panel *p, const struct gc_result *r)
 {
     const char *name;
 
-    for (size_t k = 0; (name = gc_collector(r, k)); k++) {
+    for (size_t k = 0; (name = study_collector(r, k)); k++) {
         struct line_series *s = add(p, r, k, "", LINE_MARKS);
 
         if (!s)
@@ -162,7 +162,7 @@ static void add_crosses(struct line_panel *p, const struct gc_result *r)
                 continue;
             if (a->too_small > 0)
                 line_series_add(s, a->too_small / MIB, 1);
-            if (gc_status(r, i) == STATUS_NOMEM)
+            if (study_status(r, i) == STATUS_NOMEM)
                 line_series_add(s, a->limit / MIB, 1);
         }
     }
@@ -249,7 +249,7 @@ static int draw_bounds(const struct studio *s)
 /* Both settings in which a collector is shown: the solid and the dashed. */
 static size_t setting(const struct gc_result *r, size_t k, int is_free)
 {
-    return gc_arm_at(r, gc_collector(r, k), is_free ? (double)NAN : 2);
+    return study_arm_at(r, study_collector(r, k), is_free ? (double)NAN : 2);
 }
 
 static const char *const suffix[] = {"", ", no limit"};
@@ -282,7 +282,7 @@ static int draw_mmu(const struct studio *s)
     p->y = (struct line_axis){.label = "least share of the program's own time",
                               .begins_at_0 = 1,
                               .to = 1};
-    for (size_t k = 0; gc_collector(s->r, k); k++)
+    for (size_t k = 0; study_collector(s->r, k); k++)
         for (int is_free = 0; is_free < 2; is_free++)
             add_mmu(p, s->r, k, is_free);
     label(&c, s, "Minimum mutator utilization",
@@ -331,7 +331,7 @@ static int draw_pauses(const struct studio *s)
     p->x = (struct line_axis){
         .label = "share of the collections (%)", .begins_at_0 = 1, .to = 100};
     p->y = (struct line_axis){.label = "pause of at most (ms)", .is_log = 1};
-    for (size_t k = 0; gc_collector(s->r, k); k++)
+    for (size_t k = 0; study_collector(s->r, k); k++)
         for (int is_free = 0; is_free < 2; is_free++)
             add_quantiles(p, s->r, k, is_free, x);
     free(x);
@@ -374,7 +374,7 @@ static int draw_heap(const struct studio *s)
 {
     struct line_chart c = {.name = "heap-over-time"};
 
-    for (size_t k = 0; gc_collector(s->r, k); k++)
+    for (size_t k = 0; study_collector(s->r, k); k++)
         add_sawtooth(&c, s->r, k);
     label(&c, s, "What is in the heap",
           "One run of each at twice its minimum heap. Up: allocated since the "
@@ -397,14 +397,14 @@ static void add_latency(struct line_panel *p, const struct gc_result *r,
     size_t arm = setting(r, k, 0);
     char metric[64];
 
-    if (arm == r->arms->n || !gc_find(r, arm, "gc", "requests", ""))
+    if (arm == r->arms->n || !study_find(r, arm, "gc", "requests", ""))
         return;
     struct line_series *s = add(p, r, k, shown, style);
 
     for (const struct percentile *q = percentiles; s && q->name; q++) {
         snprintf(metric, sizeof metric, "%s_%s", what, q->name);
         line_series_add(s, nines(q->share),
-                        gc_median(r, arm, "gc", metric, "") / MS);
+                        study_median(r, arm, "gc", metric, "") / MS);
     }
 }
 
@@ -418,7 +418,7 @@ static int draw_latency(const struct studio *s)
         /* labels are formats to gnuplot */
         .tics = "0.30103|50%% 1|90%% 2|99%% 3|99.9%% 4|99.99%% 5|99.999%%"};
     p->y = (struct line_axis){.label = "latency (ms)", .is_log = 1};
-    for (size_t k = 0; gc_collector(s->r, k); k++) {
+    for (size_t k = 0; study_collector(s->r, k); k++) {
         add_latency(p, s->r, k, "request_metered_full", "", LINE_SOLID);
         add_latency(p, s->r, k, "request", ", simple", LINE_DASHED);
     }
@@ -429,8 +429,9 @@ static int draw_latency(const struct studio *s)
     return draw(s, &c);
 }
 
-int gc_charts(const struct gc_result *r, const char *scripts, const char *out,
-              const char *machine, char *why, size_t why_size)
+int study_charts(const struct gc_result *r, const char *scripts,
+                 const char *out, const char *machine, char *why,
+                 size_t why_size)
 {
     static int (*const drawings[])(const struct studio *) = {
         draw_time_space, draw_bounds, draw_mmu,

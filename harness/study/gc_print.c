@@ -179,7 +179,7 @@ static void show_bound(double over, struct sheet_cell *cell)
 static void show_failure(const struct printer *p, size_t arm,
                          struct sheet_cell *cell)
 {
-    enum status status = gc_status(p->r, arm);
+    enum status status = study_status(p->r, arm);
 
     snprintf(cell->text, sizeof cell->text, "%s", status_name(status));
     for (char *c = cell->text; *c; c++)
@@ -204,14 +204,14 @@ static void show_cell(const struct printer *p, const struct view *v, size_t arm,
         show_bound(p->r->cpu.over[arm], cell);
     else {
         const struct estimate *e =
-            gc_find(p->r, arm, v->meter, v->metric, v->at);
+            study_find(p->r, arm, v->meter, v->metric, v->at);
 
         if (e && e->n) {
             cell->style = STYLE_PLAIN;
             show_estimate(p, v, e, cell);
             return;
         }
-        if (v->kind == KIND_RATIO && gc_status(p->r, arm) != STATUS_OK)
+        if (v->kind == KIND_RATIO && study_status(p->r, arm) != STATUS_OK)
             show_failure(p, arm, cell);
         return;
     }
@@ -278,8 +278,8 @@ static size_t at_twice(const struct gc_result *r, size_t arm[])
     size_t n = 0;
     const char *name;
 
-    for (size_t k = 0; (name = gc_collector(r, k)); k++) {
-        size_t at = gc_arm_at(r, name, 2);
+    for (size_t k = 0; (name = study_collector(r, k)); k++) {
+        size_t at = study_arm_at(r, name, 2);
 
         if (at < r->arms->n)
             arm[n++] = at;
@@ -290,7 +290,7 @@ static size_t at_twice(const struct gc_result *r, size_t arm[])
 static int has_requests(const struct gc_result *r, const size_t arm[], size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        if (gc_find(r, arm[i], "gc", "requests", ""))
+        if (study_find(r, arm[i], "gc", "requests", ""))
             return 1;
     return 0;
 }
@@ -298,20 +298,20 @@ static int has_requests(const struct gc_result *r, const size_t arm[], size_t n)
 /* "tight heap": the smallest factor over no limit. */
 static double slowdown(const struct gc_result *r, const char *collector)
 {
-    size_t tight = gc_arm_at(r, collector, 1);
-    size_t free = gc_arm_at(r, collector, NAN);
+    size_t tight = study_arm_at(r, collector, 1);
+    size_t free = study_arm_at(r, collector, NAN);
 
     if (tight == r->arms->n || free == r->arms->n)
         return NAN;
-    return gc_median(r, tight, "time", "wall", "") /
-           gc_median(r, free, "time", "wall", "");
+    return study_median(r, tight, "time", "wall", "") /
+           study_median(r, free, "time", "wall", "");
 }
 
 static void print_heaps(const struct printer *p)
 {
     const char *name;
 
-    for (size_t k = 0; (name = gc_collector(p->r, k)); k++) {
+    for (size_t k = 0; (name = study_collector(p->r, k)); k++) {
         const struct gc_arm *arm = p->r->arms->arm;
         char fits[32], not [32], text[256];
 
@@ -354,7 +354,7 @@ static void print_bounds(const struct printer *p)
     print_wrapped(p->f, "LBO", text, 10, p->width);
 }
 
-int gc_print(const struct gc_result *r, FILE *f, unsigned width, int colour)
+int study_print(const struct gc_result *r, FILE *f, unsigned width, int colour)
 {
     struct printer p = {.r = r, .f = f, .width = width, .colour = colour};
     size_t all[GC_ARMS_MAX], some[GC_ARMS_MAX];
@@ -362,7 +362,7 @@ int gc_print(const struct gc_result *r, FILE *f, unsigned width, int colour)
 
     for (size_t i = 0; i < r->arms->n; i++) {
         all[i] = i;
-        most = fmax(most, gc_median(r, i, "time", "wall", ""));
+        most = fmax(most, study_median(r, i, "time", "wall", ""));
     }
     p.time = scale_for_time(most);
     int err = PRINT(&p, main_view, all, r->arms->n);

@@ -10,9 +10,9 @@
 #include "blocks.h"
 #include "lower_bound.h"
 
-const struct estimate *gc_find(const struct gc_result *r, size_t arm,
-                               const char *meter, const char *metric,
-                               const char *at)
+const struct estimate *study_find(const struct gc_result *r, size_t arm,
+                                  const char *meter, const char *metric,
+                                  const char *at)
 {
     for (size_t i = 0; i < r->summary->n; i++) {
         const struct estimate *e = &r->summary->estimates[i];
@@ -25,15 +25,15 @@ const struct estimate *gc_find(const struct gc_result *r, size_t arm,
     return NULL;
 }
 
-double gc_median(const struct gc_result *r, size_t arm, const char *meter,
-                 const char *metric, const char *at)
+double study_median(const struct gc_result *r, size_t arm, const char *meter,
+                    const char *metric, const char *at)
 {
-    const struct estimate *e = gc_find(r, arm, meter, metric, at);
+    const struct estimate *e = study_find(r, arm, meter, metric, at);
 
     return e && e->n ? e->median.value : (double)NAN;
 }
 
-enum status gc_status(const struct gc_result *r, size_t arm)
+enum status study_status(const struct gc_result *r, size_t arm)
 {
     enum status status = STATUS_ERROR;
 
@@ -50,8 +50,8 @@ enum status gc_status(const struct gc_result *r, size_t arm)
     return status;
 }
 
-size_t gc_arm_at(const struct gc_result *r, const char *collector,
-                 double factor)
+size_t study_arm_at(const struct gc_result *r, const char *collector,
+                    double factor)
 {
     size_t best = r->arms->n;
     double nearest = INFINITY;
@@ -63,7 +63,7 @@ size_t gc_arm_at(const struct gc_result *r, const char *collector,
                          : fabs(log(arm->factor / factor));
 
         if (strcmp(arm->collector, collector) || off >= nearest ||
-            gc_status(r, i) != STATUS_OK)
+            study_status(r, i) != STATUS_OK)
             continue;
         best = i;
         nearest = off;
@@ -71,7 +71,7 @@ size_t gc_arm_at(const struct gc_result *r, const char *collector,
     return best;
 }
 
-const char *gc_collector(const struct gc_result *r, size_t k)
+const char *study_collector(const struct gc_result *r, size_t k)
 {
     const char *last = "";
 
@@ -97,17 +97,19 @@ static void fill(struct gc_result *r, struct gc_bound *b, const char *collected,
 
     for (size_t i = 0; i < n; i++) {
         if (r->arms->arm[i].collector[0])
-            cost[i] = (struct run_cost){gc_median(r, i, "gc", collected, ""),
-                                        gc_median(r, i, "gc", "gc_pause", "")};
+            cost[i] =
+                (struct run_cost){study_median(r, i, "gc", collected, ""),
+                                  study_median(r, i, "gc", "gc_pause", "")};
         else
-            cost[i] = (struct run_cost){gc_median(r, i, "time", freed, ""), 0};
+            cost[i] =
+                (struct run_cost){study_median(r, i, "time", freed, ""), 0};
     }
     b->base = lower_bound_base(cost, n, &b->which);
     for (size_t i = 0; i < n; i++)
         b->over[i] = cost[i].total / b->base;
 }
 
-void gc_result_bounds(struct gc_result *r)
+void study_bounds(struct gc_result *r)
 {
     fill(r, &r->wall, "wall", "wall");
     fill(r, &r->cpu, "process_cpu", "cpu");

@@ -26,30 +26,30 @@ struct gc_result {
 };
 
 /* Fill wall and cpu from the rest. */
-void gc_result_bounds(struct gc_result *);
+void study_bounds(struct gc_result *);
 
 /* The estimate of a metric of an arm, or NULL. */
-const struct estimate *gc_find(const struct gc_result *, size_t arm,
-                               const char *meter, const char *metric,
-                               const char *at);
+const struct estimate *study_find(const struct gc_result *, size_t arm,
+                                  const char *meter, const char *metric,
+                                  const char *at);
 /* Its median, or NAN. */
-double gc_median(const struct gc_result *, size_t arm, const char *meter,
-                 const char *metric, const char *at);
+double study_median(const struct gc_result *, size_t arm, const char *meter,
+                    const char *metric, const char *at);
 /* What the runs of an arm came to: STATUS_OK if one was ok. */
-enum status gc_status(const struct gc_result *, size_t arm);
+enum status study_status(const struct gc_result *, size_t arm);
 
 /* The arm of that collector whose factor is nearest to `factor`, or that has
  * no limit if it is NAN; arms->n if there is none. */
-size_t gc_arm_at(const struct gc_result *, const char *collector,
-                 double factor);
+size_t study_arm_at(const struct gc_result *, const char *collector,
+                    double factor);
 /* Collectors, each once, in order: the k-th's name, or NULL. */
-const char *gc_collector(const struct gc_result *, size_t k);
+const char *study_collector(const struct gc_result *, size_t k);
 
 /* Tables for a terminal. */
-int gc_print(const struct gc_result *, FILE *, unsigned width, int colour);
+int study_print(const struct gc_result *, FILE *, unsigned width, int colour);
 
 /* All charts into folder out, which is made.  As report_charts. */
-int gc_charts(const struct gc_result *, const char *scripts, const char *out,
-              const char *machine, char *why, size_t why_size);
+int study_charts(const struct gc_result *, const char *scripts, const char *out,
+                 const char *machine, char *why, size_t why_size);
 
 #endif

@@ -147,7 +147,7 @@ static struct study *make_study(void)
     put(s, "system", "time", "cpu", "", 990 * MS);
     put(s, "slab", "time", "wall", "", 900 * MS);
     put(s, "slab", "time", "cpu", "", 880 * MS);
-    gc_result_bounds(&s->result);
+    study_bounds(&s->result);
     return s;
 }
 
@@ -207,12 +207,12 @@ Test(gc_result, the_nearest_arm_that_works_stands_for_a_factor)
 {
     struct study *s = make_study();
 
-    cr_assert_eq(gc_arm_at(&s->result, "gc", 2), 1);
-    cr_assert_eq(gc_arm_at(&s->result, "gc", NAN), 3);
-    cr_assert_eq(gc_arm_at(&s->result, "bdwgc", 1), 5); /* not 1.25 */
-    cr_assert_eq(gc_arm_at(&s->result, "nosuch", 2), s->arms.n);
-    cr_assert_str_eq(gc_collector(&s->result, 1), "bdwgc");
-    cr_assert_null(gc_collector(&s->result, 2));
+    cr_assert_eq(study_arm_at(&s->result, "gc", 2), 1);
+    cr_assert_eq(study_arm_at(&s->result, "gc", NAN), 3);
+    cr_assert_eq(study_arm_at(&s->result, "bdwgc", 1), 5); /* not 1.25 */
+    cr_assert_eq(study_arm_at(&s->result, "nosuch", 2), s->arms.n);
+    cr_assert_str_eq(study_collector(&s->result, 1), "bdwgc");
+    cr_assert_null(study_collector(&s->result, 2));
     free(s);
 }
 
@@ -231,7 +231,7 @@ Test(gc_result, the_table_shows_failures_heaps_and_bounds)
     size_t size;
     FILE *f = open_memstream(&text, &size);
 
-    cr_assert_eq(gc_print(&s->result, f, 200, 0), 0);
+    cr_assert_eq(study_print(&s->result, f, 200, 0), 0);
     fclose(f);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         cr_assert(strstr(text, wanted[i]), "no \"%s\" in\n%s", wanted[i], text);
@@ -250,8 +250,8 @@ Test(gc_result, every_chart_is_drawn)
     struct stat st;
 
     scratch_open(&scratch);
-    int err = gc_charts(&s->result, places_plots(), scratch.dir, "a machine",
-                        why, sizeof why);
+    int err = study_charts(&s->result, places_plots(), scratch.dir, "a machine",
+                           why, sizeof why);
 
     cr_assert(err == 0 || err == ENOENT, "%s", why);
     for (size_t i = 0; i < 6 && !err; i++)
