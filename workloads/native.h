@@ -137,4 +137,11 @@ static inline void native_drop(struct native *n, void *p, size_t bytes)
 void native_shape(const struct native_memory *, size_t bytes,
                   const bool word_is_pointer[], struct native_shape *out);
 
+/* How many at this scale, of so many at scale 1: 1 or more. */
+uint64_t native_scaled(const struct native *, double count);
+
+/* Zero the stack below the caller, so that no word that earlier calls left
+ * there keeps an object that the workload has dropped. */
+void native_scrub(void);
+
 #endif
