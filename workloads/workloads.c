@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+extern const struct workload binary_trees_workload;
 extern const struct workload churn_workload;
 extern const struct workload handoff_workload;
 extern const struct workload phase_change_workload;
@@ -17,10 +18,9 @@ extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
 const struct workload *const workloads[] = {
-    &server_sim_workload,  &churn_workload,
-    &random_free_workload, &phase_change_workload,
-    &trees_workload,       &handoff_workload,
-    &threadtest_workload,  NULL,
+    &server_sim_workload,   &churn_workload,        &random_free_workload,
+    &phase_change_workload, &trees_workload,        &handoff_workload,
+    &threadtest_workload,   &binary_trees_workload, NULL,
 };
 
 const struct workload *workload_find(const char *name)
