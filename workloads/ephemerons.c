@@ -121,7 +121,7 @@ static uint64_t count_left(const struct chain *c)
 /* Collect; then so many are left, and at most KEPT_MAX more. */
 static bool leaves(struct chain *c, uint64_t want)
 {
-    c->n->memory.collect(c->n->memory.heap);
+    c->n->collect(c->n);
     uint64_t left = count_left(c);
     return left >= want && left <= c->links && left - want <= KEPT_MAX;
 }
@@ -198,7 +198,7 @@ static int ephemerons_prepare(struct native *n, void **shared)
     const struct native_memory *m = &n->memory;
 
     if (!m->ephemeron || !m->ephemeron_key || !m->ephemeron_value ||
-        !m->collect)
+        !n->collect)
         return ENOTSUP;
     struct native_shape *shape = malloc(sizeof *shape);
     if (!shape)

@@ -113,7 +113,7 @@ static void empty_table(struct round *r)
 /* Returns how many finalizers have run. */
 static uint64_t collect(struct round *r)
 {
-    r->n->memory.collect(r->n->memory.heap);
+    r->n->collect(r->n);
     return atomic_load_explicit(&r->tally->fired, memory_order_relaxed);
 }
 
@@ -155,7 +155,7 @@ static int finalizers_run(struct native *n)
 
 static int finalizers_prepare(struct native *n, void **shared)
 {
-    if (!n->memory.finalizer || !n->memory.collect)
+    if (!n->memory.finalizer || !n->collect)
         return ENOTSUP;
     struct native_shape *shape = malloc(sizeof *shape);
     if (!shape)

@@ -423,7 +423,6 @@ struct tiny_gc *tiny_gc_open(const struct tiny_gc_config *config,
         .store = store,
         .layout_add = config->has_layouts ? layout_add : NULL,
         .alloc_layout = config->has_layouts ? alloc_layout : NULL,
-        .collect = collect,
         .roots_add = roots_add,
         .roots_remove = roots_remove,
         .finalizer = finalizer,
@@ -432,6 +431,11 @@ struct tiny_gc *tiny_gc_open(const struct tiny_gc_config *config,
         .ephemeron_value = ephemeron_value,
     };
     return gc;
+}
+
+void tiny_gc_collect(struct native *n)
+{
+    collect(n->memory.heap);
 }
 
 void tiny_gc_count(struct tiny_gc *gc, struct tiny_gc_counts *out)

@@ -191,15 +191,17 @@ static struct played play(const struct program *p,
                  0, "%s", why);
     for (unsigned t = 0; t < threads; t++) {
         lane[t].workload = p->workload;
-        lane[t].native = (struct native){.memory = *memory,
-                                         .knobs = &knobs,
-                                         .seed = seed * 64 + t,
-                                         .scale = p->scale,
-                                         .thread = t,
-                                         .threads = threads,
-                                         .begin = begin_unit,
-                                         .end = end_unit,
-                                         .harness = &lane[t]};
+        lane[t].native = (struct native){
+            .memory = *memory,
+            .knobs = &knobs,
+            .seed = seed * 64 + t,
+            .scale = p->scale,
+            .thread = t,
+            .threads = threads,
+            .begin = begin_unit,
+            .end = end_unit,
+            .collect = memory->is_collected ? tiny_gc_collect : NULL,
+            .harness = &lane[t]};
     }
     played.err = p->workload->prepare(&lane[0].native, &shared);
     if (played.err)
