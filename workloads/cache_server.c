@@ -666,7 +666,7 @@ static int cache_server_check(const struct knob_values *values, char *why,
 
 const struct workload cache_server_workload = {
     .name = "cache-server",
-    .summary = "a server with a cache, each request timed (native)",
+    .summary = "a server with a cache, each request timed (10 M ops)",
     .source = "YCSB (SoCC 2010), Atikoglu et al. (SIGMETRICS 2012)",
     .version = 1,
     .knobs = cache_server_knobs,

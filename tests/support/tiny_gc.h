@@ -38,8 +38,10 @@ struct tiny_gc_counts {
 /* NULL: no memory. */
 struct tiny_gc *tiny_gc_open(const struct tiny_gc_config *,
                              struct native_memory *);
-void tiny_gc_collect(struct native *);
 void tiny_gc_count(struct tiny_gc *, struct tiny_gc_counts *);
 void tiny_gc_close(struct tiny_gc *);
+
+/* For struct native. */
+void tiny_gc_collect(struct native *);
 
 #endif
