@@ -20,7 +20,8 @@
  * the buckets never grow.  What the threads find in the shared cache depends on
  * how they run; all else follows from the seed.
  *
- * Invariants: what is got is what was put; cache_store_is_right in the end.
+ * Invariants: what is got is what was put; a session has a line for each of
+ * its requests; cache_store_is_right in the end.
  *
  * Sources: Zipf keys with exponent 0.99: B. Cooper et al., "Benchmarking Cloud
  * Serving Systems with YCSB", SoCC 2010.  Keys of 16 to 79 bytes and values
@@ -102,14 +103,15 @@ struct term {
 };
 
 struct session {
-    void *token; /* leaf */
-    void *log;   /* chunks: what was asked for, the last first */
+    void *token;       /* leaf */
+    void *log;         /* chunks: what was asked for, the last first */
+    uint64_t requests; /* so far */
     uint64_t requests_left;
 };
 
 static const bool header_pointers[] = {true, true, true, false};
 static const bool term_pointers[] = {true, true, false};
-static const bool session_pointers[] = {true, true, false};
+static const bool session_pointers[] = {true, true, false, false};
 
 /* What all threads share. */
 struct common {
@@ -302,6 +304,18 @@ static struct session *new_session(struct server *s)
     return session;
 }
 
+/* A line for each request. */
+static bool session_is_right(const struct session *session)
+{
+    const char *token = session->token;
+    uint64_t lines = 0;
+
+    for (const struct cache_chunk *c = session->log; c; c = c->next)
+        lines++;
+    return lines == session->requests && token && token[0] == 't' &&
+           token[TOKEN_BYTES - 1] == 't';
+}
+
 /* The request is one of a random session, which may begin or end with it. */
 static int enter_session(struct server *s, const struct request *r)
 {
@@ -320,10 +334,13 @@ static int enter_session(struct server *s, const struct request *r)
         return ENOMEM;
     memcpy(line->data, r->text, r->text_bytes);
     native_store(s->n, session, &session->log, line);
-    if (--session->requests_left == 0) {
-        native_store(s->n, s->sessions, place, NULL);
-        drop_session(s->n, session);
-    }
+    session->requests++;
+    if (--session->requests_left > 0)
+        return 0;
+    native_store(s->n, s->sessions, place, NULL);
+    if (!session_is_right(session))
+        return EBADMSG;
+    drop_session(s->n, session);
     return 0;
 }
 
@@ -538,9 +555,17 @@ static int close_shared(struct server *s, int err)
     return err;
 }
 
+static bool sessions_are_right(const struct server *s)
+{
+    for (uint64_t i = 0; i < s->session_count; i++)
+        if (s->sessions[i] && !session_is_right(s->sessions[i]))
+            return false;
+    return true;
+}
+
 static int close_server(struct server *s, int err)
 {
-    if (!err && !cache_store_is_right(s->own))
+    if (!err && !(cache_store_is_right(s->own) && sessions_are_right(s)))
         err = EBADMSG;
     err = close_shared(s, err);
     if (err == EBADMSG || !s->n->memory.dealloc)
@@ -641,7 +666,7 @@ static int cache_server_check(const struct knob_values *values, char *why,
 
 const struct workload cache_server_workload = {
     .name = "cache-server",
-    .summary = "a server with a cache, each request timed (native)",
+    .summary = "a server with a cache, each request timed (10 M ops)",
     .source = "YCSB (SoCC 2010), Atikoglu et al. (SIGMETRICS 2012)",
     .version = 1,
     .knobs = cache_server_knobs,

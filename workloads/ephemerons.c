@@ -215,7 +215,7 @@ static void ephemerons_finish(struct native *n)
 
 const struct workload ephemerons_workload = {
     .name = "ephemerons",
-    .summary = "a chain of ephemerons that only its head keeps (native)",
+    .summary = "a chain of ephemerons that only its head keeps (2 M ops)",
     .source = "Hayes, OOPSLA 1997; ephemerons of Whippet's benchmarks",
     .version = 1,
     .knobs = ephemerons_knobs,

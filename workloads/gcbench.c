@@ -205,7 +205,7 @@ static void gcbench_finish(struct native *n)
 
 const struct workload gcbench_workload = {
     .name = "gcbench",
-    .summary = "GCBench: trees of all sizes beside long-lived data (native)",
+    .summary = "GCBench: trees of all sizes beside long-lived data (15 M ops)",
     .source = "GCBench by J. Ellis, P. Kovac & H. Boehm",
     .version = 1,
     .knobs = gcbench_knobs,

@@ -312,7 +312,7 @@ static void gcold_finish(struct native *n)
 
 const struct workload gcold_workload = {
     .name = "gcold",
-    .summary = "GCOld: an old heap, replaced and mutated steadily (native)",
+    .summary = "GCOld: an old heap, replaced and mutated steadily (4 M ops)",
     .source = "GCOld by D. Detlefs",
     .version = 1,
     .knobs = gcold_knobs,

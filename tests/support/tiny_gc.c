@@ -242,11 +242,11 @@ static void collect(struct heap *heap)
     free(ready);
 }
 
-/* As a collector with a bug might: an object that lives is zeroed, the second
- * oldest that is not zero (the oldest may be a mere header). */
+/* As a collector with a bug might: an object that lives is zeroed, one of the
+ * oldest that are not zero already. */
 static void lose_object(struct tiny_gc *gc)
 {
-    bool is_second = false;
+    unsigned nth = 0;
 
     collect((struct heap *)gc);
     for (size_t i = 0; i < gc->used / GRAIN; i++) {
@@ -256,10 +256,8 @@ static void lose_object(struct tiny_gc *gc)
         if (object->kind != SCANNED || object->size > sizeof none ||
             memcmp(gc->base + i * GRAIN, none, object->size) == 0)
             continue;
-        if (!is_second) {
-            is_second = true;
+        if (++nth < gc->config.lose_nth)
             continue;
-        }
         memset(gc->base + i * GRAIN, 0, object->size);
         memset(gc->shadow + i * GRAIN, 0, object->size);
         return;

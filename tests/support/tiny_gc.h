@@ -21,8 +21,9 @@ struct tiny_gc_config {
     uint64_t period;  /* allocations from one collection to the next */
     uint64_t fail_at; /* the number of the allocation that gives NULL, from
                          1; 0: none does */
-    uint64_t lose_at; /* at this allocation, zero an old object that lives; 0:
-                         do not */
+    uint64_t lose_at; /* at this allocation, zero the lose_nth oldest of the
+                         small objects that live and are not zero; 0: do not */
+    unsigned lose_nth;
     const void *stack_base; /* roots are what is below it on the stack */
     bool has_layouts;
 };
