@@ -81,6 +81,8 @@ enum status child_preload(struct child_config *config, char *why,
 static const char *cannot(const struct child_config *c,
                           const struct allocator *a, const struct trace *t)
 {
+    if (a->missing)
+        return a->missing;
     if (t->threads > 1 && !(a->traits & TRAIT_SHARED))
         return "this allocator serves one thread only";
     if (t->native && c->meter->ops && c->meter->ops != &check_ops)

@@ -90,7 +90,9 @@ static void list_allocators(void)
 
     puts("Allocators:");
     for (size_t i = 0; allocators[i]; i++)
-        printf("  %-12s %s\n", allocators[i]->name, allocators[i]->summary);
+        printf("  %-12s %s%s%s\n", allocators[i]->name, allocators[i]->summary,
+               allocators[i]->missing ? "; " : "",
+               allocators[i]->missing ? allocators[i]->missing : "");
     for (size_t i = 0; foreign_names[i]; i++) {
         int err =
             foreign_find(foreign_names[i], path, sizeof path, why, sizeof why);

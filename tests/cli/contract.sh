@@ -17,7 +17,7 @@ END
 
 "$HEAPYARD" list workloads >"$work/workloads"
 "$HEAPYARD" list traces >"$work/traces"
-"$HEAPYARD" list allocators >"$work/allocators"
+"$HEAPYARD" list allocators | grep -v '; built without' >"$work/allocators"
 
 # How many things stand in a list with commas.
 count() { echo "$1" | tr ',' '\n' | grep -c .; }
@@ -55,6 +55,9 @@ knobbed='slab:mesh=on slab:mode=hardened arena:mode=reserved
     buddy:kind=nonblocking
     buddy:kind=nonblocking:quick=0
     waste:of=slab:loops=3:every=2'
+case $own in
+*bdwgc*) knobbed="$knobbed bdwgc:free=explicit" ;;
+esac
 allocators=$(echo "$own" "$knobbed" "$foreign" | tr -s ' \n' ',' | sed 's/,$//')
 
 # What a workload does rarely is done often here; one a line.

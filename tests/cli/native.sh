@@ -11,7 +11,7 @@ expect 0 "$HEAPYARD" bench --workload binary-trees:depth=10 \
 expect_every_run_once "$folder"
 rows=$folder/samples.csv
 
-# 10 runs of each arm in time, memory, check and counters, one of leak less.
+# Each arm has its runs in each meter.
 for allocator in system slab; do
     for threads in 1 2; do
         for meter in time memory leak check counters; do
