@@ -130,10 +130,10 @@ struct gc_ranges {
     size_t n, room;
 };
 
-/* Layouts: bit i of word i / 64 is set if word i of the object is a pointer. */
+/* A layout: bit i of pointers is set if word i of the object is one. */
 struct gc_layout {
     uint64_t pointers;
-    uint32_t words;
+    uint32_t leading; /* if the pointers are the first words: how many; or 0 */
 };
 
 struct gc_markers; /* gc_mark.c */

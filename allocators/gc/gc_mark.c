@@ -261,9 +261,13 @@ __attribute__((always_inline)) static inline void
 push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
             const uintptr_t *words, uint8_t layout)
 {
+    const struct gc_layout l = gc->layout[layout];
     uintptr_t *top = h->top;
 
-    for (uint64_t left = gc->layout[layout].pointers; left;) {
+    for (size_t i = l.leading; i-- > 0;)
+        if (words[i] - v->base < v->extent)
+            *top++ = words[i];
+    for (uint64_t left = l.leading ? 0 : l.pointers; left;) {
         const int i = 63 - __builtin_clzll(left);
 
         left ^= UINT64_C(1) << i;
