@@ -45,6 +45,7 @@ static void open_heap(void)
                              GC_atfork_child);
     if (hy_gc_thread_enter(heap, &boehm_first))
         boehm_abort("the first thread cannot be registered");
+    boehm_find_stackbottom();
     atomic_store_explicit(&is_open, true, memory_order_release);
 }
 

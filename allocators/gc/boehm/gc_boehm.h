@@ -52,6 +52,8 @@ void boehm_configure(struct hy_gc_config *);
 double boehm_growth(GC_word divisor);
 /* The first thread, whose stack GC_stackbottom names; or NULL. */
 extern struct hy_gc_thread *boehm_first;
+/* Set GC_stackbottom, unless the program did. */
+void boehm_find_stackbottom(void);
 /* If the program moved GC_stackbottom: by the collecting thread. */
 void boehm_follow_stackbottom(void);
 /* Objects with mark procedures: at the begin of a collection, and

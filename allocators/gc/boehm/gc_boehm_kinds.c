@@ -183,8 +183,11 @@ void boehm_kinds_begin(void)
     atomic_fetch_add(&kinds.collection, 1);
 }
 
+/* Procedures are handed a stack that they do not see into: never used, but
+ * not NULL, since Guile checks that. */
 static bool ask(struct entry *e)
 {
+    static struct GC_ms_entry unused[2];
     const GC_word collection = atomic_load(&kinds.collection);
     const struct kind *kind = &kinds.kind[e->kind];
 
@@ -192,7 +195,7 @@ static bool ask(struct entry *e)
         !hy_gc_is_reached(boehm_heap(), e->object))
         return false;
     e->asked_in = collection;
-    (void)kind->proc(e->object, NULL, NULL, kind->env);
+    (void)kind->proc(e->object, unused, unused + 1, kind->env);
     return true;
 }
 

@@ -294,10 +294,21 @@ void GC_set_stackbottom(void *thread, const struct GC_stack_base *base)
     hy_gc_thread_on_stack(t, base->mem_base, stack_most);
 }
 
+/* GC_stackbottom as the heap knows it. */
+static char *seen;
+
+void boehm_find_stackbottom(void)
+{
+    struct GC_stack_base base = {NULL};
+
+    (void)GC_get_stack_base(&base);
+    seen = base.mem_base;
+    if (!GC_stackbottom)
+        GC_stackbottom = seen;
+}
+
 void boehm_follow_stackbottom(void)
 {
-    static char *seen;
-
     if (!boehm_first || GC_stackbottom == seen)
         return;
     seen = GC_stackbottom;
