@@ -16,7 +16,7 @@ cc=${CC:-cc}
 ! grep -q '^HEAPYARD_SANITIZE:STRING=..*' "$build/CMakeCache.txt" ||
     skip "a sanitizer's runtime must come first in other programs"
 [ -e "$compat/libgc.so.1" ] || fail "no libgc.so.1 in $compat"
-cd "$work"
+cd "$work" || exit 1
 
 # ---- own programs ----
 
