@@ -187,6 +187,7 @@ struct hy_gc {
     struct hy_gc_stats stats;
     void (*listener)(const struct hy_gc_event *, void *);
     void *listener_arg;
+    struct hy_gc_hooks hooks;
 
     /* Stopping the world: gc_world.c. */
     _Atomic uint32_t stop_word; /* odd: stand */
@@ -367,6 +368,9 @@ void gc_mark_pointer(struct hy_gc *, const void *p);
 void gc_mark_ambiguous(struct hy_gc *, const void *p);
 /* The words of an object, but not it. */
 void gc_mark_contents(struct hy_gc *, const void *object, bool ignore_self);
+/* So much is pushed that it must be worked on before there is more, or it is
+ * dropped: between roots. */
+void gc_mark_make_room(struct hy_gc *);
 /* Until everything reached is marked, with all markers. */
 void gc_mark_drain(struct hy_gc *);
 /* The same by this thread, telling of each object that it marks. */

@@ -179,7 +179,7 @@ static void scan_layout(struct marker *m, const struct hy_gc *gc,
 
         left &= ~(UINT64_C(1) << i);
         if (in_heap(gc, words[i]))
-            push(m, words[i]);
+            push(m, words[i] & ~(uintptr_t)RANGE_TAG);
     }
 }
 
@@ -266,13 +266,13 @@ push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
 
     for (size_t i = l.leading; i-- > 0;)
         if (words[i] - v->base < v->extent)
-            *top++ = words[i];
+            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
     for (uint64_t left = l.leading ? 0 : l.pointers; left;) {
         const int i = 63 - __builtin_clzll(left);
 
         left ^= UINT64_C(1) << i;
         if (words[i] - v->base < v->extent)
-            *top++ = words[i];
+            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
     }
     h->top = top;
 }
@@ -756,7 +756,15 @@ static void close_door(struct gc_markers *all)
     all->is_helped = false;
 }
 
-void gc_mark_drain(struct hy_gc *gc)
+void gc_mark_make_room(struct hy_gc *gc)
+{
+    struct marker *m = &gc->markers->marker[0];
+
+    if (m->top > STACK_WORDS / 2)
+        drain_alone(m);
+}
+
+static void drain_all(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
 
@@ -768,6 +776,13 @@ void gc_mark_drain(struct hy_gc *gc)
     }
     while (take_dropped(all))
         mend_dropped(gc);
+}
+
+void gc_mark_drain(struct hy_gc *gc)
+{
+    drain_all(gc);
+    while (gc->hooks.reached && gc->hooks.reached(gc->hooks.arg))
+        drain_all(gc);
 }
 
 void gc_mark_drain_telling(struct hy_gc *gc,

@@ -278,6 +278,13 @@ void hy_gc_thread_leave(struct hy_gc_thread *t)
     os_pages_unmap(&gc->account, t, sizeof *t);
 }
 
+void hy_gc_thread_on_stack(struct hy_gc_thread *t, const void *high,
+                           size_t bytes)
+{
+    t->stack_high = (uintptr_t)high;
+    t->stack_low = (uintptr_t)high - bytes;
+}
+
 struct hy_gc_thread *hy_gc_thread_self(void)
 {
     return gc_self;
