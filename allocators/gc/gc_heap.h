@@ -57,6 +57,7 @@ enum {
     BINS = BIN_LAYOUT + HY_GC_LAYOUTS_MAX,
     EPOCH_LAST = 250, /* epochs are 1 .. this */
     MARK_DEAD = 0,
+    MARK_FREED = 254, /* only while objects are visited */
     MARK_HELD = 255,
     CARD_SHIFT = 8,
     CARD_BYTES = 1 << CARD_SHIFT,
