@@ -116,7 +116,8 @@ struct hy_gc_thread {
     volatile uint32_t is_busy;      /* may not be stopped now */
     volatile uint32_t is_stop_owed; /* was asked to stop while busy */
     uintptr_t sp, stack_low, stack_high;
-    uintptr_t tls_low, tls_high; /* of the main thread: elsewhere */
+    uintptr_t tls_low, tls_high;     /* of the main thread: elsewhere */
+    uintptr_t other_low, other_high; /* of sigaltstack, where it stands on it */
     pthread_t thread;
     struct hy_gc_thread *next, *previous;
     struct gc_run run[BINS];
