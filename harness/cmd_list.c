@@ -24,8 +24,9 @@ static void list_workloads(void)
     for (size_t i = 0; workloads[i]; i++) {
         const struct workload *w = workloads[i];
 
-        printf("  %-12s %s\n  %-12s threads %u..%u; source: %s\n", w->name,
-               w->summary, "", w->min_threads, w->max_threads, w->source);
+        printf("  %-12s %s\n  %-12s threads %u..%u; %ssource: %s\n", w->name,
+               w->summary, "", w->min_threads, w->max_threads,
+               w->run ? "a program; " : "", w->source);
     }
 }
 

@@ -366,8 +366,12 @@ _Noreturn void player_fail(const struct player *p, enum status status,
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    int n = snprintf(line, sizeof line, "!%s\tthread %u, record %td: %s\n",
-                     status_name(status), p->thread, p->at - p->first, what);
+    int n =
+        p->native
+            ? snprintf(line, sizeof line, "!%s\tthread %u: %s\n",
+                       status_name(status), p->thread, what)
+            : snprintf(line, sizeof line, "!%s\tthread %u, record %td: %s\n",
+                       status_name(status), p->thread, p->at - p->first, what);
     if (write(p->result_fd, line, (size_t)n) < 0)
         _exit(4);
     _exit(PLAYER_FAILED);

@@ -241,14 +241,16 @@ void *hy_gc_alloc_aligned(struct hy_gc_thread *t, size_t size, size_t align,
 int hy_gc_layout_add(struct hy_gc *gc, size_t size,
                      const bool word_is_pointer[], unsigned *layout)
 {
-    struct gc_layout made = {.words = (uint32_t)(size / sizeof(void *))};
+    struct gc_layout made = {0};
     const size_t spare = gc->config.past_end ? 1 : 0;
     const size_t bytes = (size + spare + GRANULE - 1) / GRANULE * GRANULE;
 
     if (!size || size > HY_GC_LAYOUT_BYTES_MAX)
         return EINVAL;
-    for (uint32_t i = 0; i < made.words; i++)
+    for (size_t i = 0; i < size / sizeof(void *); i++)
         made.pointers |= (uint64_t)word_is_pointer[i] << i;
+    if (!(made.pointers & (made.pointers + 1)))
+        made.leading = (uint32_t)__builtin_popcountll(made.pointers);
     pthread_mutex_lock(&gc->lock);
     const unsigned n = gc->layouts;
     const bool has_room = n < HY_GC_LAYOUTS_MAX;

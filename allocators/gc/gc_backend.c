@@ -25,6 +25,7 @@ enum {
     KNOB_LIMIT,
     KNOB_MIN,
     KNOB_GROWTH,
+    KNOB_RETAIN,
     KNOB_SHARE,
     KNOB_MARKERS,
     KNOB_GENERATIONAL,
@@ -44,8 +45,10 @@ static const struct knob gc_knobs[] = {
     "heap limit; beyond it an allocation fails (0: none)", NULL},
 [KNOB_MIN] = {"min", "bytes", 8 << 20, 1 << 16, 0x1p36,
     "no collection before the heap is so large", NULL},
-[KNOB_GROWTH] = {"growth", "1", 3.5, 1.1, 100,
+[KNOB_GROWTH] = {"growth", "1", 1.8, 1.1, 100,
     "the heap may grow to so many times what survived", NULL},
+[KNOB_RETAIN] = {"retain", "1", 4, 1.1, 100,
+    "a heap that was larger stays so, up to so many times what survived", NULL},
 [KNOB_SHARE] = {"share", "%", 0, 0, 90,
     "of the time for collections, by which growth is moved (0: it is fixed)",
     NULL},
@@ -80,6 +83,9 @@ static int gc_open(const struct heap_config *config, struct heap **out)
     c.heap_limit = (size_t)heap_knob(config, gc_knobs, KNOB_LIMIT);
     c.min_heap = (size_t)heap_knob(config, gc_knobs, KNOB_MIN);
     c.growth = heap_knob(config, gc_knobs, KNOB_GROWTH);
+    c.retain = heap_knob(config, gc_knobs, KNOB_RETAIN);
+    if (c.retain < c.growth)
+        c.retain = c.growth;
     c.time_share = heap_knob(config, gc_knobs, KNOB_SHARE) / 100;
     c.markers = (unsigned)heap_knob(config, gc_knobs, KNOB_MARKERS);
     c.generational = heap_knob(config, gc_knobs, KNOB_GENERATIONAL) > 0;

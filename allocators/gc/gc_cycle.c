@@ -1,7 +1,10 @@
 /* gc_cycle.c - when to collect, and the course of a collection.
  *
  * After a collection that found L bytes live the heap may grow to
- * max(min_heap, growth L); what is between is the budget until the next.  With
+ * max(min_heap, growth L), and if it was larger before it may stay so up to
+ * `retain` times the most that was live lately: memory that was needed once is
+ * there, and is better used than given back.  What is between is the budget
+ * until the next.  With
  * a time share wanted, growth is moved after each collection: what a
  * collection costs does not depend on how rarely it comes, so its share of the
  * time goes as 1 / (growth - 1).
@@ -60,20 +63,36 @@ static void adjust_growth(struct hy_gc *gc, uint64_t start_ns, uint64_t pause)
                          growth_most);
 }
 
-/* Bytes that the heap may take before the next full collection. */
-static uint64_t heap_target(const struct hy_gc *gc, uint64_t live)
+static uint64_t most_live_lately(struct hy_gc *gc)
 {
-    const double grown = (double)live * gc->growth;
+    const size_t n = sizeof gc->recent_live / sizeof *gc->recent_live;
+    uint64_t most = gc->live_bytes;
+
+    gc->recent_live[gc->stats.collections % n] = gc->live_bytes;
+    for (size_t i = 0; i < n; i++)
+        if (gc->recent_live[i] > most)
+            most = gc->recent_live[i];
+    return most;
+}
+
+/* Bytes that the heap may take before the next full collection. */
+static uint64_t heap_target(struct hy_gc *gc)
+{
     const double limit = (double)gc->limit_blocks * BLOCK_BYTES;
+    const double retained = (double)most_live_lately(gc) * gc->config.retain;
+    const double before = (double)gc->full_at;
+    const double grown = (double)gc->live_bytes * gc->growth;
+    const double kept = before < retained ? before : retained;
     const double least = (double)gc->config.min_heap;
 
-    return (uint64_t)between(least < limit ? least : limit, grown, limit);
+    return (uint64_t)between(least < limit ? least : limit,
+                             grown > kept ? grown : kept, limit);
 }
 
 static void set_budget(struct hy_gc *gc, bool is_full)
 {
     if (is_full)
-        gc->full_at = heap_target(gc, gc->live_bytes);
+        gc->full_at = heap_target(gc);
     uint64_t budget =
         gc->full_at > gc->live_bytes ? gc->full_at - gc->live_bytes : 0;
 

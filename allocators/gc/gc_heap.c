@@ -11,7 +11,8 @@
 
 static const struct hy_gc_config defaults = {
     .min_heap = (size_t)8 << 20,
-    .growth = 3.5,
+    .growth = 1.8,
+    .retain = 4,
     .nursery = 0.1,
 };
 
@@ -31,6 +32,8 @@ static int check(const struct hy_gc_config *c, char *why, size_t why_size)
 {
     if (!(c->growth >= 1.1 && c->growth <= 100))
         return refuse(why, why_size, "growth", c->growth, "1.1 .. 100");
+    if (!(c->retain >= c->growth && c->retain <= 100))
+        return refuse(why, why_size, "retain", c->retain, "growth .. 100");
     if (c->time_share != 0 && !(c->time_share >= 0.001 && c->time_share <= 0.9))
         return refuse(why, why_size, "time_share", c->time_share,
                       "0, or 0.001 .. 0.9");

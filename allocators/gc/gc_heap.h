@@ -132,10 +132,10 @@ struct gc_ranges {
     size_t n, room;
 };
 
-/* Layouts: bit i of word i / 64 is set if word i of the object is a pointer. */
+/* A layout: bit i of pointers is set if word i of the object is one. */
 struct gc_layout {
     uint64_t pointers;
-    uint32_t words;
+    uint32_t leading; /* if the pointers are the first words: how many; or 0 */
 };
 
 struct gc_markers; /* gc_mark.c */
@@ -181,6 +181,7 @@ struct hy_gc {
     uint64_t budget;              /* collect at so many */
     uint64_t live_bytes;          /* after the last one */
     uint64_t full_at;             /* generational: full when live is so much */
+    uint64_t recent_live[8];      /* after the last full ones */
     double growth;
     uint64_t total_bytes; /* before the last one */
     uint64_t world_ns;    /* when the world last went on */

@@ -37,7 +37,7 @@
 #include <unistd.h>
 
 enum {
-    QUEUE = 8,             /* words between prefetch and use; power of two */
+    QUEUE = 16,            /* words between prefetch and use; power of two */
     PART_WORDS = 256,      /* of a long object at a time */
     STACK_BYTES = 1 << 26, /* of address space a marker */
     STACK_WORDS = STACK_BYTES / sizeof(uintptr_t),
@@ -52,7 +52,7 @@ enum {
 
 struct marker {
     _Alignas(128) uintptr_t *stack;
-    size_t bottom, top, highest; /* words; live: [bottom, top) */
+    size_t bottom, top; /* words; live: [bottom, top) */
     struct gc_tally tally;
     bool has_dropped;
     struct hy_gc *gc;
@@ -205,7 +205,6 @@ static struct view view_of(const struct hy_gc *gc, bool is_compacting)
 /* What a marker's loop counts, and its stack's top. */
 struct hot {
     uintptr_t *top;
-    const uintptr_t *highest;
     struct gc_tally tally;
 };
 
@@ -237,19 +236,14 @@ static void visit_large(struct marker *m, uintptr_t word, bool is_compacting,
         h->top = m->stack + m->top;                                            \
     } while (0)
 
+/* The words that point into the heap go to the stack: by a branch, since what
+ * comes next off it must not wait for the words to arrive. */
 __attribute__((always_inline)) static inline void
 push_object(struct marker *m, const struct view *v, struct hot *h,
-            uintptr_t start, size_t bytes)
+            const uintptr_t *words, size_t bytes)
 {
-    const uintptr_t *words = (const uintptr_t *)start;
     uintptr_t *top = h->top;
 
-    if (__builtin_expect(bytes > PART_WORDS * sizeof *words ||
-                             top + PART_WORDS > m->stack + STACK_WORDS,
-                         0)) {
-        WITH_MARKER(scan_part(m, start, start + bytes, v->is_compacting));
-        return;
-    }
     for (size_t i = bytes / sizeof *words; i-- > 0;) {
         const uintptr_t word = words[i];
 
@@ -262,40 +256,58 @@ push_object(struct marker *m, const struct view *v, struct hot *h,
     h->top = top;
 }
 
+/* The fields of a layout that point to objects. */
 __attribute__((always_inline)) static inline void
-visit(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
+push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
+            const uintptr_t *words, uint8_t layout)
+{
+    const struct gc_layout l = gc->layout[layout];
+    uintptr_t *top = h->top;
+
+    for (size_t i = l.leading; i-- > 0;)
+        if (words[i] - v->base < v->extent)
+            *top++ = words[i];
+    for (uint64_t left = l.leading ? 0 : l.pointers; left;) {
+        const int i = 63 - __builtin_clzll(left);
+
+        left ^= UINT64_C(1) << i;
+        if (words[i] - v->base < v->extent)
+            *top++ = words[i];
+    }
+    h->top = top;
+}
+
+/* The object whose mark this is: mark it, and push what it holds. */
+__attribute__((always_inline)) static inline void
+visit(struct marker *m, const struct view *v, struct hot *h, uint8_t *mark,
       const struct teller *teller)
 {
-    const uintptr_t offset = word - v->base;
-    const size_t b = offset >> BLOCK_SHIFT;
+    if (*mark == v->epoch)
+        return;
+    const size_t place = (size_t)(mark - v->mark);
+    const size_t b = place / MARKS_A_BLOCK;
     const struct gc_block info = v->block[b];
-
-    if (__builtin_expect(info.kind >= KIND_SMALL_END, 0)) {
-        WITH_MARKER(visit_large(m, word, v->is_compacting, teller));
-        return;
-    }
-    const uint32_t i = gc_index(info, offset);
-    uint8_t *mark = v->mark + b * MARKS_A_BLOCK + i;
     const size_t bytes = (size_t)info.granules * GRANULE;
+    const uintptr_t start =
+        v->base + (b << BLOCK_SHIFT) + place % MARKS_A_BLOCK * bytes;
 
-    if (*mark == v->epoch || *mark == MARK_HELD)
-        return;
-    if (__builtin_expect((i + 1) * bytes > BLOCK_BYTES, 0))
-        return; /* the rest at the block's end */
     *mark = v->epoch;
     if (v->hot[b] != v->epoch)
         v->hot[b] = v->epoch;
     h->tally.objects++;
     h->tally.bytes += bytes;
-    const uintptr_t start = v->base + (b << BLOCK_SHIFT) + i * bytes;
-
     if (teller)
         WITH_MARKER(teller->tell((void *)start, teller->arg));
-    if (__builtin_expect(info.kind == KIND_SCANNED, 1))
-        push_object(m, v, h, start, bytes);
-    else if (info.kind == KIND_LAYOUT)
-        WITH_MARKER(
-            scan_layout(m, m->gc, (const uintptr_t *)start, info.layout));
+    if (info.kind == KIND_LEAF || info.kind == KIND_EPHEMERON)
+        return;
+    if (__builtin_expect(bytes > PART_WORDS * sizeof(uintptr_t) ||
+                             h->top + PART_WORDS > m->stack + STACK_WORDS,
+                         0))
+        WITH_MARKER(scan_part(m, start, start + bytes, v->is_compacting));
+    else if (info.kind == KIND_SCANNED)
+        push_object(m, v, h, (const uintptr_t *)start, bytes);
+    else
+        push_fields(m->gc, v, h, (const uintptr_t *)start, info.layout);
 }
 
 /* ---- sharing ---- */
@@ -370,15 +382,30 @@ static bool await_work(struct gc_markers *all, struct marker *m)
 
 /* ---- the loop ---- */
 
-__attribute__((always_inline)) static inline void prefetch(const struct view *v,
-                                                           uintptr_t word)
+/* Where the mark of the object is that the word points into, prefetched with
+ * the object; or NULL: it is none, or large and already dealt with. */
+__attribute__((always_inline)) static inline uint8_t *
+look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
+        const struct teller *teller)
 {
     const uintptr_t offset = word - v->base;
     const size_t b = offset >> BLOCK_SHIFT;
+    const struct gc_block info = v->block[b];
+
+    if (__builtin_expect(info.kind >= KIND_SMALL_END, 0)) {
+        WITH_MARKER(visit_large(m, word, v->is_compacting, teller));
+        return NULL;
+    }
+    const uint32_t i = gc_index(info, offset);
+
+    if (__builtin_expect((i + 1) * info.granules > MARKS_A_BLOCK, 0) ||
+        __builtin_expect(info.kind == KIND_UNCOLLECTABLE, 0))
+        return NULL; /* the rest at a block's end, or a root itself */
+    uint8_t *mark = v->mark + b * MARKS_A_BLOCK + i;
 
     __builtin_prefetch((const void *)word);
-    __builtin_prefetch(
-        v->mark + b * MARKS_A_BLOCK + gc_index(v->block[b], offset), 1);
+    __builtin_prefetch(mark, 1);
+    return mark;
 }
 
 /* Take the next word off the stack; a range gives the words of its first
@@ -400,7 +427,8 @@ pop(struct marker *m, const struct view *v, struct hot *h)
     return 0;
 }
 
-/* Work until stack and queue are empty. */
+/* Work until stack and queue are empty.  In a queue that is not full stand
+ * marks that are set. */
 __attribute__((always_inline)) static inline void
 drain(struct marker *m, bool is_compacting, bool is_alone,
       const struct teller *teller)
@@ -408,29 +436,25 @@ drain(struct marker *m, bool is_compacting, bool is_alone,
     struct gc_markers *all = m->gc->markers;
     const struct view view = view_of(m->gc, is_compacting), *v = &view;
     struct hot hot = {.top = m->stack + m->top}, *h = &hot;
-    uintptr_t queue[QUEUE] = {0};
-    unsigned empty = 0, turn = 0;
+    uint8_t set = v->epoch, *queue[QUEUE];
+    unsigned turn = 0, empty = 0;
 
+    for (unsigned i = 0; i < QUEUE; i++)
+        queue[i] = &set;
     while (empty <= QUEUE) { /* the last one out may have pushed some */
-        const uintptr_t in = pop(m, v, h);
-        const uintptr_t out = queue[turn % QUEUE];
+        const uintptr_t word = pop(m, v, h);
+        uint8_t *in = word ? look_up(m, v, h, word, teller) : NULL;
+        uint8_t *out = queue[turn % QUEUE];
 
-        queue[turn++ % QUEUE] = in;
-        empty = in ? 0 : empty + 1;
-        if (in)
-            prefetch(v, in);
-        if (out)
-            visit(m, v, h, out, teller);
+        queue[turn++ % QUEUE] = in ? in : &set;
+        empty = word ? 0 : empty + 1;
+        visit(m, v, h, out, teller);
         if (!is_alone && turn % LOOK_EVERY == 0)
             WITH_MARKER(look_for_idle(all, m));
-        if (h->top > h->highest)
-            h->highest = h->top;
     }
     m->top = 0;
     m->tally.objects += h->tally.objects;
     m->tally.bytes += h->tally.bytes;
-    if ((size_t)(h->highest - m->stack) > m->highest)
-        m->highest = (size_t)(h->highest - m->stack);
 }
 
 static void drain_plain(struct marker *m)
@@ -621,7 +645,7 @@ unsigned gc_mark_begin(struct hy_gc *gc)
     for (unsigned i = 0; i < all->n; i++) {
         struct marker *m = &all->marker[i];
 
-        m->bottom = m->top = m->highest = 0;
+        m->bottom = m->top = 0;
         m->tally = (struct gc_tally){0};
         m->has_dropped = false;
     }
@@ -766,9 +790,8 @@ struct gc_tally gc_mark_end(struct hy_gc *gc)
 
         sum.objects += m->tally.objects;
         sum.bytes += m->tally.bytes;
-        if (m->highest * sizeof(uintptr_t) > STACK_KEPT)
-            os_pages_discard((char *)m->stack + STACK_KEPT,
-                             STACK_BYTES - STACK_KEPT);
+        os_pages_discard((char *)m->stack + STACK_KEPT,
+                         STACK_BYTES - STACK_KEPT);
     }
     all->last_objects = sum.objects;
     return sum;

@@ -46,7 +46,10 @@ struct hy_gc_config {
                           0: 64 GiB of address space */
     size_t min_heap;   /* bytes; no collection before so much is in use */
     double growth;     /* the heap may grow to so many times what survived,
-                          1.1 .. 100 */
+                          1.1 .. 100 … */
+    double retain; /* … and a heap that was larger before stays as large, up
+                      to so many times the most that survived one of the
+                      last eight full collections, growth .. 100 */
     double time_share; /* of the process's time that collections should take,
                           0.001 .. 0.9; growth is then adjusted between 1.1 and
                           100.  0: growth is fixed */

@@ -52,7 +52,7 @@ static double clock_cost_ns(struct histogram *h)
 static void time_report(struct run_context *run)
 {
     struct time_state *s = run->meter_state;
-    double ops = (double)run->trace->totals.ops;
+    double ops = (double)replay_ops(run->replay);
     double wall = (double)(s->end.ns - s->begin.ns);
     double cpu = (double)replay_cpu_ns(run->replay);
 
