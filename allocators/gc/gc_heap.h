@@ -357,6 +357,9 @@ void gc_ranges_free(struct hy_gc *, struct gc_ranges *);
 int gc_markers_open(struct hy_gc *);
 void gc_markers_close(struct hy_gc *);
 void gc_markers_forget(struct hy_gc *); /* in a forked child */
+/* Start helpers if they are wanted and there are none: before the world is
+ * stopped, for it needs malloc, whose lock a thread that stands may hold. */
+void gc_markers_start(struct hy_gc *);
 struct gc_tally {
     uint64_t objects, bytes;
 };

@@ -589,9 +589,18 @@ int gc_markers_open(struct hy_gc *gc)
     return 0;
 }
 
-/* Helpers start with the first collection that is worth it. */
-static void start_helpers(struct gc_markers *all)
+static bool wants_helpers(const struct gc_markers *all)
 {
+    return all->n > 1 && all->last_objects >= HELP_OBJECTS;
+}
+
+/* Helpers start with the first collection that is worth it. */
+void gc_markers_start(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    if (!wants_helpers(all))
+        return;
     for (unsigned i = 1; i < all->n; i++)
         if (!all->marker[i].is_running && start_helper(&all->marker[i]))
             all->n = i;
@@ -631,9 +640,7 @@ unsigned gc_mark_begin(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
 
-    if (all->n > 1 && all->last_objects >= HELP_OBJECTS)
-        start_helpers(all);
-    all->is_helped = all->n > 1 && all->last_objects >= HELP_OBJECTS;
+    all->is_helped = wants_helpers(all);
     pthread_mutex_lock(&all->pool_lock);
     atomic_store(&all->idle, 0);
     atomic_store(&all->is_over, 0);
