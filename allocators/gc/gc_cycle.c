@@ -270,6 +270,7 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
         return;
     __builtin_unwind_init(); /* registers go to the stack */
     gc_roots_find_globals(gc);
+    gc_markers_start(gc);
     e.kind = kind == HY_GC_MINOR && may_be_minor(gc) ? HY_GC_MINOR : HY_GC_FULL;
     e.number = gc->stats.collections + 1;
     e.allocated_bytes = atomic_load(&gc->since_bytes);

@@ -57,6 +57,7 @@ enum {
     BINS = BIN_LAYOUT + HY_GC_LAYOUTS_MAX,
     EPOCH_LAST = 250, /* epochs are 1 .. this */
     MARK_DEAD = 0,
+    MARK_FREED = 254, /* only while objects are visited */
     MARK_HELD = 255,
     CARD_SHIFT = 8,
     CARD_BYTES = 1 << CARD_SHIFT,
@@ -115,7 +116,8 @@ struct hy_gc_thread {
     volatile uint32_t is_busy;      /* may not be stopped now */
     volatile uint32_t is_stop_owed; /* was asked to stop while busy */
     uintptr_t sp, stack_low, stack_high;
-    uintptr_t tls_low, tls_high; /* of the main thread: elsewhere */
+    uintptr_t tls_low, tls_high;     /* of the main thread: elsewhere */
+    uintptr_t other_low, other_high; /* of sigaltstack, where it stands on it */
     pthread_t thread;
     struct hy_gc_thread *next, *previous;
     struct gc_run run[BINS];
@@ -356,6 +358,9 @@ void gc_ranges_free(struct hy_gc *, struct gc_ranges *);
 int gc_markers_open(struct hy_gc *);
 void gc_markers_close(struct hy_gc *);
 void gc_markers_forget(struct hy_gc *); /* in a forked child */
+/* Start helpers if they are wanted and there are none: before the world is
+ * stopped, for it needs malloc, whose lock a thread that stands may hold. */
+void gc_markers_start(struct hy_gc *);
 struct gc_tally {
     uint64_t objects, bytes;
 };
