@@ -117,7 +117,7 @@ static int provenance(const struct convert_args *a, const struct import *im,
 
 static void print_faults(const struct import *im)
 {
-    for (int i = 0; i < IMPORT_FAULTS; i++) {
+    for (enum import_fault i = 0; i < IMPORT_FAULTS; i++) {
         const struct import_count *c = &im->faults[i];
 
         if (c->count)
@@ -467,7 +467,7 @@ static const struct argp argp = {
     "second free, a line cut short …) are left out or mended, counted, and "
     "listed at the end; `heapyard trace info OUT` lists them too.\n\n"
     "Examples:\n"
-    "  heapyard trace convert surfaceflinger.zip surfaceflinger.hyt\n"
+    "  heapyard trace convert app.txt.gz app.hyt\n"
     "  heapyard trace convert --strict short1.rep short1.hyt\n"
     "  heapyard trace convert app.hyt app.rep",
     NULL,

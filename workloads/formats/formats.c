@@ -11,8 +11,13 @@
 enum { LINES_SNIFFED = 200 };
 
 const struct trace_format *const trace_formats[] = {
-    &android_format,  &rep_format,     &rep_3e_format,
-    &rep_2004_format, &rep_xv6_format, NULL,
+    &android_format,    &heaptrack_format,
+    &lttng_format,      &logalloc_format,
+    &valgrind_format,   &mtrace_format,
+    &rep_format,        &rep_3e_format,
+    &rep_2004_format,   &rep_xv6_format,
+    &glibc_wl_format,   &glibc_raw_format,
+    &webkit_ops_format, NULL,
 };
 
 const struct trace_format *format_find(const char *name)

@@ -23,30 +23,23 @@ enum { DEAD_MIN = 1 << 20, ALIGN_MAX_LOG2 = OP_MAX_ALIGN_LOG2 };
 static const struct {
     const char *key, *text;
 } faults[IMPORT_FAULTS] = {
-    [IMPORT_BAD_LINE] = {"bad-line", "lines or records not understood, "
-                                     "left out"},
-    [IMPORT_CUT_TAIL] = {"cut-tail", "input cut short, its rest left out"},
+    [IMPORT_BAD_LINE] = {"bad-line", "lines not understood, left out"},
+    [IMPORT_CUT_TAIL] = {"cut-tail", "cut short: the rest is missing"},
     [IMPORT_FREE_UNKNOWN] = {"free-unknown",
-                             "frees of addresses never given out, left out"},
-    [IMPORT_FREE_TWICE] = {"free-twice", "second frees of a block, left out"},
-    [IMPORT_BIRTH_TWICE] = {"birth-twice",
-                            "blocks whose free was not seen when their "
-                            "address or number came again"},
+                             "frees of what was never given out, left out"},
+    [IMPORT_FREE_TWICE] = {"free-twice", "second frees, left out"},
+    [IMPORT_BIRTH_TWICE] = {"birth-twice", "blocks whose free was not seen"},
     [IMPORT_RESIZE_UNKNOWN] = {"resize-unknown",
-                               "reallocs of addresses that are not live"},
-    [IMPORT_CALL_FAILED] = {"call-failed", "calls that gave no memory, "
-                                           "left out"},
-    [IMPORT_CLOCK_BACK] = {"clock-back", "times earlier than the one before, "
-                                         "left out"},
+                               "reallocs of what is not live"},
+    [IMPORT_CALL_FAILED] = {"call-failed", "calls without memory, left out"},
+    [IMPORT_CLOCK_BACK] = {"clock-back", "times that go back, left out"},
     [IMPORT_OTHER_PROCESS] = {"other-process",
                               "calls of other processes, left out"},
     [IMPORT_MANY_THREADS] = {"many-threads",
-                             "threads beyond the first 1024, which share "
-                             "the last number"},
+                             "threads beyond 1024, taken as the last"},
     [IMPORT_SIZE_MISSING] = {"size-missing",
                              "sizes missing, taken from the line before"},
-    [IMPORT_BEYOND_HEADER] = {"beyond-header",
-                              "lines that contradict the header"},
+    [IMPORT_BEYOND_HEADER] = {"beyond-header", "lines against the header"},
 };
 
 int import_init(struct import *im, struct input *input, const char *name,
@@ -430,8 +423,7 @@ int import_time(struct import *im, uint64_t ns)
 
 /* ---- the whole ---- */
 
-/* What the reader could not read. */
-static int read_failed(struct import *im, int err)
+int import_read_failed(struct import *im, int err)
 {
     if (err == EMSGSIZE)
         return import_refuse(im, "a line of more than %d bytes (is this text?)",
@@ -449,7 +441,7 @@ int import_lines(struct import *im, import_line *parse, void *state)
     while (!err) {
         err = reader_line(&im->reader, &line, &is_whole);
         if (err)
-            return read_failed(im, err);
+            return import_read_failed(im, err);
         if (!line)
             break;
         im->place++;

@@ -121,6 +121,9 @@ int import_bad(struct import *, const char *want);
 int import_refuse(struct import *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* What to return after an error of the reader. */
+int import_read_failed(struct import *, int err);
+
 /* Take the input line by line.  line returns as above; ECANCELED ends the
  * import with success. */
 typedef int import_line(struct import *, const char *line, void *state);
