@@ -34,7 +34,7 @@ struct imported import_bytes(const struct trace_format *format,
     struct input *input;
     struct import im;
 
-    r.err = input_open_memory(bytes, n, &input);
+    r.err = input_open_memory(bytes, n, &input, r.why, sizeof r.why);
     if (r.err)
         return r;
     if (import_init(&im, input, "in", sink))

@@ -302,17 +302,25 @@ static int choose_packing(struct input *in)
     return p->open(in);
 }
 
-static int input_begin(struct input *in, struct input **out)
+/* Takes in, also when it fails. */
+static int input_begin(struct input *in, const char *name, struct input **out,
+                       char *why, size_t why_size)
 {
     in->raw = malloc(RAW_SIZE);
     int err = in->raw ? choose_packing(in) : ENOMEM;
 
-    if (!err)
-        *out = in;
-    return err;
+    if (err) {
+        snprintf(why, why_size, "%s: %s", name,
+                 in->why[0] ? in->why : strerror(err));
+        input_close(in);
+        return err;
+    }
+    *out = in;
+    return 0;
 }
 
-int input_open_memory(const void *bytes, size_t n, struct input **out)
+int input_open_memory(const void *bytes, size_t n, struct input **out,
+                      char *why, size_t why_size)
 {
     struct input *in = calloc(1, sizeof *in);
 
@@ -321,29 +329,24 @@ int input_open_memory(const void *bytes, size_t n, struct input **out)
     in->fd = -1;
     in->memory = bytes;
     in->memory_size = n;
-    int err = input_begin(in, out);
-
-    if (err)
-        input_close(in);
-    return err;
+    return input_begin(in, "memory", out, why, why_size);
 }
 
 int input_open(const char *path, struct input **out, char *why, size_t why_size)
 {
     struct input *in = calloc(1, sizeof *in);
-    int err = ENOMEM;
 
-    if (in) {
+    if (in)
         in->fd =
             strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-        err = in->fd < 0 ? errno : input_begin(in, out);
+    if (!in || in->fd < 0) {
+        int err = in ? errno : ENOMEM;
+
+        snprintf(why, why_size, "%s: %s", path, strerror(err));
+        free(in);
+        return err;
     }
-    if (err)
-        snprintf(why, why_size, "%s: %s", path,
-                 in && in->why[0] ? in->why : strerror(err));
-    if (err && in)
-        input_close(in);
-    return err;
+    return input_begin(in, path, out, why, why_size);
 }
 
 void input_close(struct input *in)

@@ -20,7 +20,8 @@ struct input;
 int input_open(const char *path, struct input **out, char *why,
                size_t why_size);
 /* The same from memory, borrowed until input_close: for tests and fuzzing. */
-int input_open_memory(const void *bytes, size_t n, struct input **out);
+int input_open_memory(const void *bytes, size_t n, struct input **out,
+                      char *why, size_t why_size);
 void input_close(struct input *);
 
 /* Read up to size bytes into buffer; *got == 0 is the end.  Returns 0,
