@@ -428,6 +428,11 @@ static const struct subverb verbs[] = {
     {"check", run_check, "verify every checksum and every operation"},
     {"dump", run_dump, "operations as text"},
     {"convert", trace_convert, "from and to the formats of other programs"},
+    {"cut", trace_cut, "a part of a trace, by operations, marks or time"},
+    {"merge", trace_merge, "several traces side by side"},
+    {"scale", trace_scale, "more threads, or a longer trace"},
+    {"diff", trace_diff, "what differs between two traces"},
+    {"anonymize", trace_anonymize, "without names, paths, dates and machine"},
 };
 
 int cmd_trace(int argc, char **argv)

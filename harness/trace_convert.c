@@ -22,18 +22,10 @@
 #include "commands.h"
 #include "environment.h"
 #include "format.h"
-#include "numbers.h"
 #include "places.h"
-#include "record_run.h"
 #include "trace_verbs.h"
 
-enum {
-    LEVEL_PRESET = 9,
-    LEVEL_MAX = 19,
-    STOP_CHECK_OPS = 65536,
-    WHY_MAX = 1024,
-    NAME_SHOWN = 200
-};
+enum { LEVEL_MAX = 19, WHY_MAX = 1024, NAME_SHOWN = 200 };
 
 struct convert_args {
     const char *in, *out;
@@ -56,22 +48,6 @@ static int say(int err, const char *format, ...)
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
     return trace_complain(why, err);
-}
-
-/* Passes on, and looks from time to time whether the user wants to stop. */
-struct stop_sink {
-    struct op_sink sink; /* first: put casts back */
-    struct op_sink *next;
-    uint64_t ops;
-};
-
-static int stop_put(struct op_sink *sink, const struct op *op)
-{
-    struct stop_sink *s = (struct stop_sink *)sink;
-
-    if (++s->ops % STOP_CHECK_OPS == 0 && record_is_stopped())
-        return EINTR;
-    return s->next->put(s->next, op);
 }
 
 /* ---- import ---- */
@@ -141,16 +117,15 @@ static void print_imported(const struct convert_args *a,
     print_faults(im);
 }
 
+/* sink_why: what the archive says, if it refused. */
 static int import_failed(const struct convert_args *a, const struct import *im,
-                         const struct archive_writer *w, int err)
+                         const char *sink_why, int err)
 {
-    if (err == EINTR) {
-        say(err, "stopped, %s was not written", a->out);
-        return EXIT_STOPPED;
-    }
+    if (err == EINTR)
+        return say(err, "stopped, %s was not written", a->out);
     if (err == EBADMSG)
         return say(err, "%s%s", im->why,
-                   im->feed.err == EBADMSG ? archive_writer_why(w) : "");
+                   im->feed.err == EBADMSG ? sink_why : "");
     if (im->feed.err)
         return say(err, "%s: %s", a->out, strerror(err));
     return say(err, "%s: %s", a->in,
@@ -158,9 +133,9 @@ static int import_failed(const struct convert_args *a, const struct import *im,
                                               : strerror(err));
 }
 
-/* Takes the writer. */
-static int commit(const struct convert_args *a, const struct import *im,
-                  struct archive_writer *w, char text[ARCHIVE_PROVENANCE_MAX])
+/* Now it is known what was wrong with the input. */
+static int amend(const struct convert_args *a, const struct import *im,
+                 struct archive_writer *w, char text[ARCHIVE_PROVENANCE_MAX])
 {
     char notes[IMPORT_NOTES_SIZE];
 
@@ -169,43 +144,33 @@ static int commit(const struct convert_args *a, const struct import *im,
 
     if (!err)
         err = archive_amend(w, text);
-    if (err)
-        archive_abandon(w);
-    else
-        err = archive_commit(w);
-    if (err)
-        return say(err, "%s: %s", a->out, strerror(err));
-    print_imported(a, im);
-    return EXIT_GOOD;
+    return err ? say(err, "%s: %s", a->out, strerror(err)) : EXIT_GOOD;
 }
 
 static int import_to(const struct convert_args *a, struct import *im)
 {
     char text[ARCHIVE_PROVENANCE_MAX], room[IMPORT_NOTES_SIZE];
-    struct archive_writer *w;
+    struct trace_output out;
 
     memset(room, '\n', sizeof room);
     room[sizeof room / 2] = '\0';
-    int err = provenance(a, im, room, text);
+    if (provenance(a, im, room, text) || provenance_fault(text, strlen(text)))
+        return say(EBADMSG, "licence or comment is too long, has control bytes "
+                            "or is no UTF-8");
+    int code = trace_output_open(&out, a->out, text, a->level);
 
-    if (!err)
-        err = archive_create(a->out, text, a->level, &w);
-    if (err == EINVAL)
-        return say(err, "licence or comment is too long, has control bytes or "
-                        "is no UTF-8");
-    if (err)
-        return say(err, "%s: %s", a->out, strerror(err));
-    struct stop_sink sink = {.sink.put = stop_put, .next = archive_sink(w)};
+    if (code)
+        return code;
+    im->feed.sink = &out.sink;
+    int err = a->from->read(im);
 
-    im->feed.sink = &sink.sink;
-    err = a->from->read(im);
     if (!err)
         err = import_finish(im);
-    if (!err)
-        return commit(a, im, w, text);
-    int code = import_failed(a, im, w, err);
-
-    archive_abandon(w);
+    code = err ? import_failed(a, im, trace_output_why(&out), err)
+               : amend(a, im, out.writer, text);
+    code = trace_output_close(&out, code);
+    if (!code)
+        print_imported(a, im);
     return code;
 }
 
@@ -228,7 +193,7 @@ static int sniff(struct convert_args *a, struct import *im, int *is_archive)
 
     *is_archive = 0;
     if (err)
-        return import_failed(a, im, NULL, err);
+        return import_failed(a, im, "", err);
     *is_archive = n >= MAGIC_SIZE && !memcmp(head, ARCHIVE_MAGIC, MAGIC_SIZE);
     if (*is_archive || a->from)
         return EXIT_GOOD;
@@ -237,10 +202,11 @@ static int sniff(struct convert_args *a, struct import *im, int *is_archive)
     if (a->from)
         return EXIT_GOOD;
     list_names(names, sizeof names);
+    if (n == 0)
+        return say(EBADMSG, "%s: is empty", a->in);
     return say(EBADMSG,
-               "%s: of no format that is known (want --from and one "
-               "of %s)",
-               a->in, n ? names : "these, but it is empty");
+               "%s: of no format that is known (want --from and one of %s)",
+               a->in, names);
 }
 
 /* ---- export ---- */
@@ -379,19 +345,9 @@ enum {
     KEY_COMMENT
 };
 
-static error_t parse_files(struct convert_args *a, char *arg,
-                           struct argp_state *state)
-{
-    if (a->out)
-        argp_error(state, "IN and OUT only (\"%s\" is one more)", arg);
-    *(a->in ? &a->out : &a->in) = arg;
-    return 0;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct convert_args *a = state->input;
-    uint64_t level;
 
     switch (key) {
     case KEY_FROM:
@@ -404,8 +360,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->is_strict = 1;
         return 0;
     case KEY_PROCESS:
-        if (number_parse(arg, 1, INT32_MAX, &a->process))
-            argp_error(state, "--process = %s (want a process id)", arg);
+        a->process = trace_number(state, "process", arg, 1, INT32_MAX);
         return 0;
     case KEY_LICENCE:
         a->licence = arg;
@@ -414,18 +369,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->comment = arg;
         return 0;
     case 'l':
-        if (number_parse(arg, 1, LEVEL_MAX, &level))
-            argp_error(state, "--level = %s (want 1..%d)", arg, LEVEL_MAX);
-        a->level = (int)level;
-        return 0;
-    case ARGP_KEY_ARG:
-        return parse_files(a, arg, state);
-    case ARGP_KEY_END:
-        if (!a->out)
-            argp_error(state, "want IN and OUT, such as app.txt app.hyt");
+        a->level = (int)trace_number(state, "level", arg, 1, LEVEL_MAX);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return trace_parse_in_out(key, arg, state, &a->in, &a->out);
     }
 }
 
@@ -476,9 +423,8 @@ static const struct argp argp = {
 
 int trace_convert(int argc, char **argv)
 {
-    struct convert_args a = {.level = LEVEL_PRESET};
+    struct convert_args a = {.level = TRACE_LEVEL_PRESET};
 
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    record_hold_signals();
     return convert(&a);
 }
