@@ -150,6 +150,13 @@ const char *trace_output_why(const struct trace_output *o)
 
 int trace_output_close(struct trace_output *o, int code)
 {
+    char why[WHY_SIZE];
+
+    /* Ctrl-C may have ended who writes our input: it looks like its end */
+    if (!code && record_is_stopped()) {
+        snprintf(why, sizeof why, "stopped, %s was not written", o->path);
+        code = trace_complain(why, EINTR);
+    }
     if (code) {
         archive_abandon(o->writer);
         return code;

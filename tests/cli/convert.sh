@@ -111,6 +111,29 @@ printf '1\n2\n4\n50\na 0 24\na 1 16\nf 0\nr 1 50\n' | cmp - app.rep || fail "app
 convert app.hyt - --to android 2>err | head -n 1 >out
 [ "$(cat out)" = "1: malloc 0x10 24" ] || fail "to standard output: $(cat out)"
 
+# of several processes one
+printf '5 5 malloc(9)=0x10\n6 6 malloc(7)=0x10\n6 6 free(0x10)\n' >two.log
+expect 0 convert two.log two.hyt
+expect_line err '^  2 +calls of other processes, left out$'
+expect 2 convert --process 6 --strict two.log two.hyt
+expect_line err 'two.log:1: process 5 \(want only 6; --process chooses another\)$'
+expect 0 convert --process 6 two.log two.hyt
+expect_line err '^  operations    2 by 1 threads$'
+
+# Ctrl-C, which also ends who writes the input, leaves nothing
+mkfifo pipe
+{ awk 'BEGIN { for (i = 1; i < 30000; i++) print "7: malloc " 16 * i " 24" }'
+    sleep 1; } >pipe &
+"$HEAPYARD" trace convert - stopped.hyt <pipe 2>err &
+pid=$!
+sleep 0.5
+kill -TERM $pid
+code=0
+wait $pid || code=$?
+[ $code -eq 130 ] || fail "stopped: exit code $code (want 130)"
+expect_line err 'stopped, stopped.hyt was not written$'
+[ ! -e stopped.hyt ] || fail "stopped, but the archive is there"
+
 # ---- what is refused ----
 
 expect 2 convert --strict app.txt no.hyt

@@ -262,6 +262,31 @@ Test(import, glibc_workload_threads_wait_for_each_other)
     expect_ops(&golden, bytes, sizeof bytes);
 }
 
+/* 200 threads that begin at the same byte: a small file, without end. */
+Test(import, glibc_workload_threads_may_not_overlap)
+{
+    unsigned char bytes[2048] = {8, 3, 9, 0, 10, 1};
+    struct op_notes notes;
+    size_t n = 6;
+
+    for (int i = 0; i < 200; i++) {
+        bytes[n++] = 11;
+        bytes[n++] = 0x80 | (6 + 3 * 200 + 1) >> 7;
+        bytes[n++] = (6 + 3 * 200 + 1) & 0x7f;
+    }
+    bytes[n++] = 1;
+    for (int i = 0; i < 4; i++) {
+        memcpy(bytes + n, (unsigned char[]){2, 1, 9, 5, 1}, 5);
+        n += 5;
+    }
+    bytes[n++] = 1;
+    op_notes_init(&notes);
+    struct imported r =
+        import_bytes(format_named("glibc-wl"), bytes, n, 0, &notes.sink);
+    cr_expect_eq(r.err, EBADMSG);
+    cr_expect_not_null(strstr(r.why, "threads overlap"), "%s", r.why);
+}
+
 /* ---- wrong lines ---- */
 
 struct bad {

@@ -60,6 +60,7 @@ struct workload {
     size_t at[OP_MAX_THREADS];   /* of each thread's next operation */
     int is_over[OP_MAX_THREADS]; /* its DONE has come */
     size_t nthreads;             /* started */
+    size_t taken;                /* bytes of operations, of all threads */
 };
 
 /* Returns 0 at the end of the bytes, or beyond 64 bits. */
@@ -196,7 +197,11 @@ static int take_turn(struct import *im, struct workload *w, size_t thread,
         if (op.code == SYNC_R && !pass_sync(w, &op))
             return 0;
         *did = 1;
+        w->taken += at - w->at[thread];
         w->at[thread] = at;
+        if (w->taken > w->size)
+            return import_refuse(im, "threads overlap (want operations of "
+                                     "their own for each)");
         if (op.code == DONE) {
             w->is_over[thread] = 1;
             return 0;
