@@ -118,7 +118,7 @@ static void check_all(struct gc_command *c, struct argp_state *state)
     if (!c->study.nfactors)
         set_factors(&c->study,
                     c->study.is_quick ? "1.5,2,4" : "1.25,1.5,2,3,4,6", state);
-    if (c->study.is_quick && !spec->runs)
+    if (c->study.is_quick && !c->goal && !spec->runs)
         spec->runs = 3;
 }
 

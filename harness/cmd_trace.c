@@ -1,6 +1,6 @@
-/* cmd_trace.c - `heapyard trace`: looks into a recorded trace.
+/* cmd_trace.c - `heapyard trace`: looks into traces and makes new ones of them.
  *
- * Four verbs of its own, in a table.  Each opens an archive and plays it into
+ * Verbs of its own, in a table.  Those here open an archive and play it into
  * a sink: the figures (info), a ledger (check), a printer (dump).
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -13,112 +13,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "archive.h"
 #include "commands.h"
 #include "subverbs.h"
 #include "ledger.h"
 #include "numbers.h"
-#include "prepare.h"
 #include "trace_info.h"
+#include "trace_verbs.h"
 
-enum {
-    WHY_SIZE = 512,
-    PROGRESS_MASK = (1 << 20) - 1, /* operations between two looks */
-    PROGRESS_FROM = 1 << 22,       /* shorter traces show no progress */
-    DUMP_PRESET = 100              /* operations, without --count */
-};
-
-/* ---- shared by the verbs ---- */
-
-/* Bad input is the user's to mend; the rest is the machine's doing. */
-static int exit_code_of(int err)
-{
-    switch (err) {
-    case 0:
-        return EXIT_GOOD;
-    case EBADMSG:
-    case ENOENT:
-    case ENOTDIR:
-    case EISDIR:
-    case EACCES:
-    case ENOTSUP:
-        return EXIT_USAGE;
-    default:
-        return EXIT_INFRA;
-    }
-}
-
-static int complain(const char *why, int err)
-{
-    fprintf(stderr, "heapyard trace: %s\n", why);
-    return exit_code_of(err);
-}
-
-/* The path itself, or the recorded trace of that name that comes with us. */
-static int open_trace(const char *name, struct archive **out)
-{
-    char path[4096], why[WHY_SIZE];
-    const char *file =
-        access(name, F_OK) && !prepare_find_recorded(name, path, sizeof path)
-            ? path
-            : name;
-    int err = archive_open(file, out, why, sizeof why);
-
-    return err ? complain(why, err) : EXIT_GOOD;
-}
-
-/* A full disk or a closed pipe must not look like success. */
-static int flush_output(void)
-{
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return EXIT_GOOD;
-    fprintf(stderr, "heapyard trace: standard output: %s\n", strerror(errno));
-    return EXIT_INFRA;
-}
-
-/* Passes operations on and shows on a terminal how far it is. */
-struct progress_sink {
-    struct op_sink sink; /* first: put casts back */
-    struct op_sink *next;
-    uint64_t done, total;
-};
-
-static int progress_put(struct op_sink *sink, const struct op *op)
-{
-    struct progress_sink *p = (struct progress_sink *)sink;
-
-    if ((++p->done & PROGRESS_MASK) == 0)
-        fprintf(stderr, "\r%.0f of %.0f million operations ",
-                (double)p->done * 1e-6, (double)p->total * 1e-6);
-    return p->next->put(p->next, op);
-}
-
-/* Play the archive into a sink.  sink_why: what the sink says after EBADMSG.
- * Returns an exit code; what went wrong has been printed. */
-static int play(const struct archive *archive, const char *name,
-                struct op_sink *sink, const char *sink_why)
-{
-    const struct trace_source *source = archive_source(archive);
-    struct progress_sink progress = {.sink.put = progress_put,
-                                     .next = sink,
-                                     .total = archive_ops(archive) +
-                                              archive_totals(archive)->times};
-    int is_shown = isatty(STDERR_FILENO) && progress.total > PROGRESS_FROM;
-    int err = source->play(source, is_shown ? &progress.sink : sink);
-    char why[WHY_SIZE];
-
-    if (is_shown)
-        fprintf(stderr, "\r\033[K");
-    if (!err)
-        return EXIT_GOOD;
-    if (archive_why(archive)[0])
-        return complain(archive_why(archive), err);
-    snprintf(why, sizeof why, "%s: %s", name,
-             err == EBADMSG ? sink_why : strerror(err));
-    return complain(why, err);
-}
+enum { DUMP_PRESET = 100 /* operations, without --count */ };
 
 /* ---- info ---- */
 
@@ -139,18 +43,45 @@ static void print_archive(const struct archive *archive, const char *name)
     printf("\n\n");
 }
 
+/* What was wrong with what it was imported from: lines "import-fault: KEY N
+ * TEXT" of the provenance (import.h). */
+static void print_import_faults(const struct archive *archive, int is_csv)
+{
+    static const char lead[] = "import-fault: ";
+    const char *line = archive_provenance(archive);
+    int shown = 0;
+
+    for (; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+        char key[32], n[24], text[160] = "";
+
+        if (strncmp(line, lead, sizeof lead - 1) ||
+            sscanf(line + sizeof lead - 1, "%31s %23[0-9] %159[^\n]", key, n,
+                   text) < 2)
+            continue;
+        if (is_csv)
+            printf("import_fault,%s,1,%s\n", key, n);
+        else
+            printf("%s  %-13s %s\n", shown++ ? "" : "Wrong in its source:\n", n,
+                   text);
+    }
+    if (shown)
+        putchar('\n');
+}
+
 static void print_figures(const struct archive *archive,
                           const struct info_args *args,
                           const struct trace_figures *figures)
 {
     if (!args->is_csv) {
         print_archive(archive, args->file);
+        print_import_faults(archive, 0);
         trace_figures_print(figures, stdout);
         return;
     }
     printf("figure,key,unit,value\n");
     printf("archive,,bytes,%" PRIu64 "\n", archive_bytes(archive));
     printf("archive,,chunks,%" PRIu32 "\n", archive_totals(archive)->chunks);
+    print_import_faults(archive, 1);
     trace_figures_csv(figures, stdout);
 }
 
@@ -199,19 +130,19 @@ static int run_info(int argc, char **argv)
     struct archive *archive;
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
-    int code = open_trace(args.file, &archive);
+    int code = trace_open(args.file, &archive);
     if (code)
         return code;
     int err = trace_info_create(&info);
     if (err) {
         archive_close(archive);
-        return complain(strerror(err), err);
+        return trace_complain(strerror(err), err);
     }
-    code =
-        play(archive, args.file, trace_info_sink(info), trace_info_why(info));
+    code = trace_play(archive, args.file, trace_info_sink(info),
+                      trace_info_why(info));
     if (!code) {
         print_figures(archive, &args, trace_info_finish(info));
-        code = flush_output();
+        code = trace_flush();
     }
     trace_info_destroy(info);
     archive_close(archive);
@@ -254,17 +185,17 @@ static int run_provenance(int argc, char **argv)
     struct archive *archive;
 
     argp_parse(&argp, argc, argv, 0, NULL, &file);
-    int code = open_trace(file, &archive);
+    int code = trace_open(file, &archive);
     if (code)
         return code;
     const char *text = archive_provenance(archive);
     size_t n = strlen(text);
 
-    fputs(text, stdout);
-    if (n && text[n - 1] != '\n')
-        putchar('\n');
+    while (n && text[n - 1] == '\n') /* room that was left */
+        n--;
+    printf("%.*s%s", (int)n, text, n ? "\n" : "");
     archive_close(archive);
-    return flush_output();
+    return trace_flush();
 }
 
 /* ---- check ---- */
@@ -296,15 +227,15 @@ static int check_one(const char *name)
 {
     struct archive *archive;
     struct ledger ledger;
-    int code = open_trace(name, &archive);
+    int code = trace_open(name, &archive);
 
     if (code)
         return code;
     if (ledger_init(&ledger)) {
         archive_close(archive);
-        return complain(strerror(ENOMEM), ENOMEM);
+        return trace_complain(strerror(ENOMEM), ENOMEM);
     }
-    code = play(archive, name, &ledger.sink, ledger.why);
+    code = trace_play(archive, name, &ledger.sink, ledger.why);
     if (!code)
         code = check_totals(name, &ledger, archive_totals(archive));
     if (!code)
@@ -353,7 +284,7 @@ static int run_check(int argc, char **argv)
     int code = EXIT_GOOD;
 
     argp_parse(&argp, argc, argv, 0, NULL, &code);
-    int flushed = flush_output();
+    int flushed = trace_flush();
     return code ? code : flushed;
 }
 
@@ -452,10 +383,10 @@ static int dump_archive(const struct archive *archive,
            "object", "bytes");
     int err = source->play(source, &sink.sink);
     if (archive_why(archive)[0])
-        return complain(archive_why(archive), err);
+        return trace_complain(archive_why(archive), err);
     if (err && err != ECANCELED && !ferror(stdout))
-        return complain(strerror(err), err);
-    return flush_output();
+        return trace_complain(strerror(err), err);
+    return trace_flush();
 }
 
 static int run_dump(int argc, char **argv)
@@ -481,7 +412,7 @@ static int run_dump(int argc, char **argv)
     struct archive *archive;
 
     argp_parse(&argp, argc, argv, 0, NULL, &args);
-    int code = open_trace(args.file, &archive);
+    int code = trace_open(args.file, &archive);
     if (code)
         return code;
     code = dump_archive(archive, &args);
@@ -496,6 +427,12 @@ static const struct subverb verbs[] = {
     {"provenance", run_provenance, "what was recorded, where and when"},
     {"check", run_check, "verify every checksum and every operation"},
     {"dump", run_dump, "operations as text"},
+    {"convert", trace_convert, "from and to the formats of other programs"},
+    {"cut", trace_cut, "a part of a trace, by operations, marks or time"},
+    {"merge", trace_merge, "several traces side by side"},
+    {"scale", trace_scale, "more threads, or a longer trace"},
+    {"diff", trace_diff, "what differs between two traces"},
+    {"anonymize", trace_anonymize, "without names, paths, dates and machine"},
 };
 
 int cmd_trace(int argc, char **argv)
@@ -503,7 +440,7 @@ int cmd_trace(int argc, char **argv)
     static const struct subverbs all = {
         .of = "trace",
         .operands = "[OPTION...] FILE",
-        .about = "Looks into a recorded trace.",
+        .about = "Looks into recorded traces, and makes new ones of them.",
         .examples = "  heapyard trace info app.hyt\n"
                     "  heapyard trace check app.hyt\n",
         .verbs = verbs,

@@ -93,8 +93,8 @@ static void judge(const struct player *p, int err)
     if (err == EBADMSG)
         player_fail(p, STATUS_CORRUPT, "the workload's own result is wrong");
     if (err == ENOTSUP)
-        player_fail(p, STATUS_SKIP,
-                    "this memory cannot do what the workload is about");
+        player_fail(p, STATUS_SKIP, "%s has not got what the workload is about",
+                    p->allocator->name);
     if (err)
         player_fail(p, STATUS_ERROR, "%s", strerror(err));
 }

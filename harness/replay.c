@@ -426,6 +426,20 @@ uint64_t replay_ops(const struct replay *r)
     return ops;
 }
 
+uint64_t replay_allocs(const struct replay *r)
+{
+    return r->native ? replay_ops(r) : r->config.trace->totals.allocs;
+}
+
+uint64_t replay_bytes(const struct replay *r)
+{
+    uint64_t bytes = r->config.trace->totals.bytes;
+
+    for (unsigned i = 0; r->native && i < r->threads; i++)
+        bytes += r->native[i].bytes;
+    return bytes;
+}
+
 void *replay_own(const struct replay *r, unsigned thread)
 {
     return r->seat[thread].player.own;

@@ -66,6 +66,9 @@ uint64_t replay_wait_ticks(const struct replay *);
 unsigned replay_threads(const struct replay *);
 /* Operations of the trace; of a native workload, its allocations. */
 uint64_t replay_ops(const struct replay *);
+/* What was allocated: how many, and bytes as requested. */
+uint64_t replay_allocs(const struct replay *);
+uint64_t replay_bytes(const struct replay *);
 /* Thread i's state of the ops (own_bytes). */
 void *replay_own(const struct replay *, unsigned thread);
 

@@ -57,6 +57,11 @@ int archive_create(const char *path, const char *provenance, int level,
 struct op_sink *archive_sink(struct archive_writer *);
 const char *archive_writer_why(const struct archive_writer *);
 
+/* Put another provenance in the place of the first, which it may not exceed
+ * in length: for what is known only at the end.  What is left becomes empty
+ * lines.  Returns 0, EINVAL for bad provenance, or the errno of the file. */
+int archive_amend(struct archive_writer *, const char *provenance);
+
 /* Write the last chunk and the trailer, sync, rename, and free the writer.
  * Returns 0, the first error of put, or an errno; on error the file at path is
  * as it was before, and the temporary one is gone (unless only the sync of the

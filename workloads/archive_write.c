@@ -33,6 +33,7 @@ struct archive_writer {
     int fd;
     int err;   /* the first; nothing is written after it */
     int level; /* of zstd */
+    size_t provenance_size;
     uint32_t chunks;
 
     /* the chunk in hand */
@@ -198,12 +199,13 @@ static int writer_put(struct op_sink *sink, const struct op *op)
 
 /* ---- the file ---- */
 
-static int write_header(struct archive_writer *w, const char *provenance)
+static int write_header(struct archive_writer *w, const char *provenance,
+                        size_t n)
 {
     uint8_t header[HEADER_SIZE] = {0};
-    size_t n = strlen(provenance);
     int err;
 
+    w->provenance_size = n;
     memcpy(header, ARCHIVE_MAGIC, MAGIC_SIZE);
     put_u16(header + 8, ARCHIVE_VERSION);
     put_u32(header + 12, (uint32_t)n);
@@ -281,7 +283,7 @@ static int writer_open(struct archive_writer *w, const char *path,
     if (!w->path || !w->raw || !w->packed || !w->zstd)
         return ENOMEM;
     err = open_temporary(w);
-    return err ? err : write_header(w, provenance);
+    return err ? err : write_header(w, provenance, strlen(provenance));
 }
 
 int archive_create(const char *path, const char *provenance, int level,
@@ -306,6 +308,29 @@ int archive_create(const char *path, const char *provenance, int level,
     }
     *out = w;
     return 0;
+}
+
+int archive_amend(struct archive_writer *w, const char *provenance)
+{
+    size_t size = w->provenance_size, n = strlen(provenance);
+    char *padded;
+
+    if (n > size || provenance_fault(provenance, n))
+        return EINVAL;
+    padded = malloc(size + 1);
+    if (!padded)
+        return ENOMEM;
+    memset(padded, '\n', size);
+    memcpy(padded, provenance, n);
+    off_t end = lseek(w->fd, 0, SEEK_CUR);
+    int err = end < 0 || lseek(w->fd, 0, SEEK_SET) < 0 ? errno : 0;
+
+    if (!err)
+        err = write_header(w, padded, size);
+    if (!err && lseek(w->fd, end, SEEK_SET) < 0)
+        err = errno;
+    free(padded);
+    return err;
 }
 
 struct op_sink *archive_sink(struct archive_writer *w)

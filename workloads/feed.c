@@ -98,3 +98,8 @@ void feed_mark(struct op_feed *feed, unsigned thread, const char *name)
     assert(name != NULL);
     feed_put(feed, thread, (struct op){.kind = OP_MARK, .name = name});
 }
+
+void feed_time(struct op_feed *feed, uint64_t ns)
+{
+    feed_put(feed, 0, (struct op){.kind = OP_TIME, .size = ns});
+}

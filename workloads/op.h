@@ -80,5 +80,6 @@ void feed_touch(struct op_feed *, unsigned thread, uint64_t object,
 void feed_spawn(struct op_feed *, unsigned thread, unsigned child);
 void feed_join(struct op_feed *, unsigned thread, unsigned child);
 void feed_mark(struct op_feed *, unsigned thread, const char *name);
+void feed_time(struct op_feed *, uint64_t ns);
 
 #endif

@@ -62,8 +62,9 @@ static int32_t take_block(struct hy_gc *gc, unsigned i)
     return b;
 }
 
-/* Give the thread a block to sweep; false: there is no memory. */
-static bool next_block(struct hy_gc_thread *t, unsigned i)
+/* Give the thread a block to sweep; false: there is no memory, even after a
+ * full collection, which *is_last_try remembers. */
+static bool next_block(struct hy_gc_thread *t, unsigned i, bool *is_last_try)
 {
     struct hy_gc *gc = t->gc;
     bool is_collected = gc_is_due(gc);
@@ -74,9 +75,9 @@ static bool next_block(struct hy_gc_thread *t, unsigned i)
         gc_collect_locked(gc, HY_GC_MINOR, HY_GC_REASON_BUDGET);
     int32_t b = take_block(gc, i);
 
-    if (b == NO_BLOCK && !gc->disabled) {
+    if (b == NO_BLOCK && !gc->disabled && !*is_last_try) {
         gc_collect_locked(gc, HY_GC_FULL, HY_GC_REASON_LIMIT);
-        is_collected = true;
+        is_collected = *is_last_try = true;
         b = take_block(gc, i);
     }
     if (b != NO_BLOCK) {
@@ -95,6 +96,7 @@ static bool next_block(struct hy_gc_thread *t, unsigned i)
 void *gc_alloc_slow(struct hy_gc_thread *t, unsigned i)
 {
     struct gc_run *run = &t->run[i];
+    bool is_last_try = false;
 
     for (;;) {
         gc_busy(t);
@@ -103,7 +105,7 @@ void *gc_alloc_slow(struct hy_gc_thread *t, unsigned i)
         if (found) {
             if (has_run(run))
                 return gc_alloc_bin(t, i);
-        } else if (!next_block(t, i)) {
+        } else if (!next_block(t, i, &is_last_try)) {
             return no_memory(t->gc, t->gc->bin[i].bytes);
         }
     }
@@ -241,14 +243,16 @@ void *hy_gc_alloc_aligned(struct hy_gc_thread *t, size_t size, size_t align,
 int hy_gc_layout_add(struct hy_gc *gc, size_t size,
                      const bool word_is_pointer[], unsigned *layout)
 {
-    struct gc_layout made = {.words = (uint32_t)(size / sizeof(void *))};
+    struct gc_layout made = {0};
     const size_t spare = gc->config.past_end ? 1 : 0;
     const size_t bytes = (size + spare + GRANULE - 1) / GRANULE * GRANULE;
 
     if (!size || size > HY_GC_LAYOUT_BYTES_MAX)
         return EINVAL;
-    for (uint32_t i = 0; i < made.words; i++)
+    for (size_t i = 0; i < size / sizeof(void *); i++)
         made.pointers |= (uint64_t)word_is_pointer[i] << i;
+    if (!(made.pointers & (made.pointers + 1)))
+        made.leading = (uint32_t)__builtin_popcountll(made.pointers);
     pthread_mutex_lock(&gc->lock);
     const unsigned n = gc->layouts;
     const bool has_room = n < HY_GC_LAYOUTS_MAX;

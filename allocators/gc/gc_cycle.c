@@ -156,6 +156,8 @@ static void mark_roots(struct hy_gc *gc, uintptr_t sp, bool is_full)
     mark_ranges(gc, &gc->roots);
     mark_held(gc);
     gc_dying_mark_roots(gc);
+    if (gc->hooks.roots)
+        gc->hooks.roots(gc->hooks.arg);
     if (!is_full)
         gc_cards_mark_roots(gc);
 }
@@ -264,10 +266,11 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
 {
     struct hy_gc_event e = {.reason = reason};
 
-    if (gc->disabled)
+    if (gc->disabled || (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
         return;
     __builtin_unwind_init(); /* registers go to the stack */
     gc_roots_find_globals(gc);
+    gc_markers_start(gc);
     e.kind = kind == HY_GC_MINOR && may_be_minor(gc) ? HY_GC_MINOR : HY_GC_FULL;
     e.number = gc->stats.collections + 1;
     e.allocated_bytes = atomic_load(&gc->since_bytes);
@@ -300,6 +303,30 @@ void hy_gc_listen(struct hy_gc *gc,
     gc->listener = listener;
     gc->listener_arg = arg;
     pthread_mutex_unlock(&gc->lock);
+}
+
+void hy_gc_hook(struct hy_gc *gc, const struct hy_gc_hooks *hooks)
+{
+    pthread_mutex_lock(&gc->lock);
+    gc->hooks = hooks ? *hooks : (struct hy_gc_hooks){0};
+    pthread_mutex_unlock(&gc->lock);
+}
+
+void hy_gc_scan(struct hy_gc *gc, const void *begin, const void *end)
+{
+    gc_mark_make_room(gc);
+    gc_mark_range(gc, (uintptr_t)begin, (uintptr_t)end);
+}
+
+void hy_gc_keep(struct hy_gc *gc, const void *p)
+{
+    gc_mark_make_room(gc);
+    gc_mark_ambiguous(gc, p);
+}
+
+bool hy_gc_is_reached(struct hy_gc *gc, const void *p)
+{
+    return gc_is_marked(gc, p);
 }
 
 void hy_gc_disable(struct hy_gc *gc)
@@ -335,6 +362,14 @@ int hy_gc_set_growth(struct hy_gc *gc, double growth)
     set_budget(gc, true);
     pthread_mutex_unlock(&gc->lock);
     return 0;
+}
+
+void hy_gc_set_min_heap(struct hy_gc *gc, size_t min_heap)
+{
+    pthread_mutex_lock(&gc->lock);
+    gc->config.min_heap = min_heap;
+    set_budget(gc, true);
+    pthread_mutex_unlock(&gc->lock);
 }
 
 int hy_gc_set_limit(struct hy_gc *gc, size_t heap_limit)

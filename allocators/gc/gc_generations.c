@@ -37,46 +37,83 @@ void gc_cards_clear(struct hy_gc *gc)
         memset(gc->card, 0, gc->extent >> CARD_SHIFT);
 }
 
-/* The part of the object that lies in [begin, end): all of it if it has a
- * layout, which is short. */
-static void mark_part(struct hy_gc *gc, const struct gc_object *o,
-                      uintptr_t begin, uintptr_t end)
+/* The words of old objects in the card, of a block of one bin. */
+static void mark_small(struct hy_gc *gc, size_t b, uintptr_t begin)
 {
-    const uintptr_t start = (uintptr_t)o->start, stop = start + o->bytes;
+    const struct gc_block info = gc->block[b];
+    const uintptr_t bytes = (uintptr_t)info.granules * GRANULE;
+    const uintptr_t start = (uintptr_t)gc_block_start(gc, b);
+    const uint8_t *mark = gc->mark + b * MARKS_A_BLOCK;
+    const uintptr_t end = begin + CARD_BYTES;
 
-    if (*o->mark != gc->epoch)
-        return;
-    if (o->info.kind == KIND_LAYOUT)
-        gc_mark_contents(gc, o->start, false);
-    else
-        gc_mark_range(gc, begin > start ? begin : start,
-                      end < stop ? end : stop);
+    for (uint32_t i = gc_index(info, begin - gc->base);; i++) {
+        const uintptr_t p = start + i * bytes, stop = p + bytes;
+
+        if (p >= end || stop > start + BLOCK_BYTES)
+            return;
+        if (mark[i] != gc->epoch)
+            continue;
+        if (info.kind == KIND_LAYOUT)
+            gc_mark_contents(gc, (const void *)p, false);
+        else
+            gc_mark_range(gc, begin > p ? begin : p, end < stop ? end : stop);
+    }
 }
 
-static void mark_card(struct hy_gc *gc, size_t card)
+static void mark_large(struct hy_gc *gc, size_t b, uintptr_t begin)
 {
-    const uintptr_t begin = gc->base + (card << CARD_SHIFT);
     const uintptr_t end = begin + CARD_BYTES;
     struct gc_object o;
 
-    for (uintptr_t p = begin; p < end; p = (uintptr_t)o.start + o.bytes) {
-        if (!gc_find(gc, (const void *)p, &o) || gc_kind_is_leaf(o.info.kind) ||
-            o.info.kind == KIND_EPHEMERON)
-            return;
-        mark_part(gc, &o, begin, end);
+    if (!gc_find(gc, (const void *)begin, &o) || *o.mark != gc->epoch)
+        return;
+    const uintptr_t stop = (uintptr_t)o.start + o.bytes;
+
+    (void)b;
+    gc_mark_range(gc, begin, end < stop ? end : stop);
+}
+
+/* Nothing old is in a block of leaves, or in one that is not hot; what is
+ * uncollectable is a root anyway. */
+static bool has_old(const struct hy_gc *gc, size_t b)
+{
+    switch (gc->block[b].kind) {
+    case KIND_SCANNED:
+    case KIND_LAYOUT:
+        return gc->hot[b] == gc->epoch;
+    case KIND_LARGE_SCANNED:
+    case KIND_TAIL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void mark_block(struct hy_gc *gc, size_t b)
+{
+    enum { CARDS = BLOCK_BYTES / CARD_BYTES, WORD = sizeof(uint64_t) };
+    const uint8_t *card = gc->card + b * CARDS;
+    const bool is_small = gc->block[b].kind < KIND_SMALL_END;
+
+    for (size_t i = 0; i < CARDS; i += WORD) {
+        uint64_t eight;
+
+        memcpy(&eight, card + i, sizeof eight);
+        for (size_t k = i; eight; k++, eight >>= 8) {
+            const uintptr_t begin =
+                (uintptr_t)gc_block_start(gc, b) + (k << CARD_SHIFT);
+
+            if (eight & 1)
+                (is_small ? mark_small : mark_large)(gc, b, begin);
+        }
     }
 }
 
 void gc_cards_mark_roots(struct hy_gc *gc)
 {
-    const size_t n = gc->extent >> CARD_SHIFT;
+    const size_t end = gc->extent >> BLOCK_SHIFT;
 
-    for (size_t i = 0; i < n; i += sizeof(uint64_t)) {
-        uint64_t eight;
-
-        memcpy(&eight, gc->card + i, sizeof eight);
-        for (size_t k = 0; eight; k++, eight >>= 8)
-            if (eight & 1)
-                mark_card(gc, i + k);
-    }
+    for (size_t b = 0; b < end; b++)
+        if (has_old(gc, b))
+            mark_block(gc, b);
 }

@@ -148,6 +148,19 @@ static void visit_block(struct hy_gc *gc, size_t b,
     }
 }
 
+/* Objects that were freed since keep their marks (free_small says why): for
+ * the time of a visit they have another one. */
+static void remark_freed(struct hy_gc *gc, uint8_t from, uint8_t to)
+{
+    struct gc_object o;
+
+    for (struct hy_gc_thread *t = gc->threads; t; t = t->next)
+        for (size_t i = 0; i < BINS; i++)
+            for (void *p = t->run[i].freed; p; p = *(void **)p)
+                if (gc_find(gc, p, &o) && *o.mark == from)
+                    *o.mark = to;
+}
+
 void hy_gc_visit(struct hy_gc *gc, void (*visit)(void *, size_t, void *),
                  void *arg)
 {
@@ -155,8 +168,10 @@ void hy_gc_visit(struct hy_gc *gc, void (*visit)(void *, size_t, void *),
 
     pthread_mutex_lock(&gc->lock);
     gc_world_stop(gc);
+    remark_freed(gc, gc->epoch, MARK_FREED);
     for (size_t b = 0; b < end; b++)
         visit_block(gc, b, visit, arg);
+    remark_freed(gc, MARK_FREED, gc->epoch);
     gc_world_go(gc);
     pthread_mutex_unlock(&gc->lock);
 }

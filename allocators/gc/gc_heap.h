@@ -57,6 +57,7 @@ enum {
     BINS = BIN_LAYOUT + HY_GC_LAYOUTS_MAX,
     EPOCH_LAST = 250, /* epochs are 1 .. this */
     MARK_DEAD = 0,
+    MARK_FREED = 254, /* only while objects are visited */
     MARK_HELD = 255,
     CARD_SHIFT = 8,
     CARD_BYTES = 1 << CARD_SHIFT,
@@ -115,7 +116,8 @@ struct hy_gc_thread {
     volatile uint32_t is_busy;      /* may not be stopped now */
     volatile uint32_t is_stop_owed; /* was asked to stop while busy */
     uintptr_t sp, stack_low, stack_high;
-    uintptr_t tls_low, tls_high; /* of the main thread: elsewhere */
+    uintptr_t tls_low, tls_high;     /* of the main thread: elsewhere */
+    uintptr_t other_low, other_high; /* of sigaltstack, where it stands on it */
     pthread_t thread;
     struct hy_gc_thread *next, *previous;
     struct gc_run run[BINS];
@@ -130,10 +132,10 @@ struct gc_ranges {
     size_t n, room;
 };
 
-/* Layouts: bit i of word i / 64 is set if word i of the object is a pointer. */
+/* A layout: bit i of pointers is set if word i of the object is one. */
 struct gc_layout {
     uint64_t pointers;
-    uint32_t words;
+    uint32_t leading; /* if the pointers are the first words: how many; or 0 */
 };
 
 struct gc_markers; /* gc_mark.c */
@@ -187,6 +189,7 @@ struct hy_gc {
     struct hy_gc_stats stats;
     void (*listener)(const struct hy_gc_event *, void *);
     void *listener_arg;
+    struct hy_gc_hooks hooks;
 
     /* Stopping the world: gc_world.c. */
     _Atomic uint32_t stop_word; /* odd: stand */
@@ -355,6 +358,9 @@ void gc_ranges_free(struct hy_gc *, struct gc_ranges *);
 int gc_markers_open(struct hy_gc *);
 void gc_markers_close(struct hy_gc *);
 void gc_markers_forget(struct hy_gc *); /* in a forked child */
+/* Start helpers if they are wanted and there are none: before the world is
+ * stopped, for it needs malloc, whose lock a thread that stands may hold. */
+void gc_markers_start(struct hy_gc *);
 struct gc_tally {
     uint64_t objects, bytes;
 };
@@ -367,6 +373,9 @@ void gc_mark_pointer(struct hy_gc *, const void *p);
 void gc_mark_ambiguous(struct hy_gc *, const void *p);
 /* The words of an object, but not it. */
 void gc_mark_contents(struct hy_gc *, const void *object, bool ignore_self);
+/* So much is pushed that it must be worked on before there is more, or it is
+ * dropped: between roots. */
+void gc_mark_make_room(struct hy_gc *);
 /* Until everything reached is marked, with all markers. */
 void gc_mark_drain(struct hy_gc *);
 /* The same by this thread, telling of each object that it marks. */

@@ -179,7 +179,7 @@ static void scan_layout(struct marker *m, const struct hy_gc *gc,
 
         left &= ~(UINT64_C(1) << i);
         if (in_heap(gc, words[i]))
-            push(m, words[i]);
+            push(m, words[i] & ~(uintptr_t)RANGE_TAG);
     }
 }
 
@@ -261,14 +261,18 @@ __attribute__((always_inline)) static inline void
 push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
             const uintptr_t *words, uint8_t layout)
 {
+    const struct gc_layout l = gc->layout[layout];
     uintptr_t *top = h->top;
 
-    for (uint64_t left = gc->layout[layout].pointers; left;) {
+    for (size_t i = l.leading; i-- > 0;)
+        if (words[i] - v->base < v->extent)
+            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
+    for (uint64_t left = l.leading ? 0 : l.pointers; left;) {
         const int i = 63 - __builtin_clzll(left);
 
         left ^= UINT64_C(1) << i;
         if (words[i] - v->base < v->extent)
-            *top++ = words[i];
+            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
     }
     h->top = top;
 }
@@ -585,9 +589,18 @@ int gc_markers_open(struct hy_gc *gc)
     return 0;
 }
 
-/* Helpers start with the first collection that is worth it. */
-static void start_helpers(struct gc_markers *all)
+static bool wants_helpers(const struct gc_markers *all)
 {
+    return all->n > 1 && all->last_objects >= HELP_OBJECTS;
+}
+
+/* Helpers start with the first collection that is worth it. */
+void gc_markers_start(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    if (!wants_helpers(all))
+        return;
     for (unsigned i = 1; i < all->n; i++)
         if (!all->marker[i].is_running && start_helper(&all->marker[i]))
             all->n = i;
@@ -627,9 +640,7 @@ unsigned gc_mark_begin(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
 
-    if (all->n > 1 && all->last_objects >= HELP_OBJECTS)
-        start_helpers(all);
-    all->is_helped = all->n > 1 && all->last_objects >= HELP_OBJECTS;
+    all->is_helped = wants_helpers(all);
     pthread_mutex_lock(&all->pool_lock);
     atomic_store(&all->idle, 0);
     atomic_store(&all->is_over, 0);
@@ -705,7 +716,12 @@ void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
             push_word(m, gc, words[i], gc->is_compacting && !is_precise);
 }
 
-/* Scan everything that is marked again. */
+static bool is_reached(const struct hy_gc *gc, uint8_t mark)
+{
+    return mark == gc->epoch || mark == MARK_HELD;
+}
+
+/* Scan everything that is marked, or a root itself, again. */
 static void mend_dropped(struct hy_gc *gc)
 {
     const size_t end = gc->extent >> BLOCK_SHIFT;
@@ -715,13 +731,15 @@ static void mend_dropped(struct hy_gc *gc)
         const size_t bytes = (size_t)info.granules * GRANULE;
         char *start = gc_block_start(gc, b);
 
-        if (info.kind == KIND_LARGE_SCANNED &&
-            gc->mark[b * MARKS_A_BLOCK] == gc->epoch)
+        if ((info.kind == KIND_LARGE_SCANNED ||
+             info.kind == KIND_LARGE_UNCOLLECTABLE) &&
+            is_reached(gc, gc->mark[b * MARKS_A_BLOCK]))
             gc_mark_contents(gc, start, false);
-        if (info.kind != KIND_SCANNED && info.kind != KIND_LAYOUT)
+        if (info.kind != KIND_SCANNED && info.kind != KIND_LAYOUT &&
+            info.kind != KIND_UNCOLLECTABLE)
             continue;
         for (size_t i = 0; (i + 1) * bytes <= BLOCK_BYTES; i++)
-            if (gc->mark[b * MARKS_A_BLOCK + i] == gc->epoch) {
+            if (is_reached(gc, gc->mark[b * MARKS_A_BLOCK + i])) {
                 gc_mark_contents(gc, start + i * bytes, false);
                 drain_alone(&gc->markers->marker[0]);
             }
@@ -752,7 +770,15 @@ static void close_door(struct gc_markers *all)
     all->is_helped = false;
 }
 
-void gc_mark_drain(struct hy_gc *gc)
+void gc_mark_make_room(struct hy_gc *gc)
+{
+    struct marker *m = &gc->markers->marker[0];
+
+    if (m->top > STACK_WORDS / 2)
+        drain_alone(m);
+}
+
+static void drain_all(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
 
@@ -764,6 +790,13 @@ void gc_mark_drain(struct hy_gc *gc)
     }
     while (take_dropped(all))
         mend_dropped(gc);
+}
+
+void gc_mark_drain(struct hy_gc *gc)
+{
+    drain_all(gc);
+    while (gc->hooks.reached && gc->hooks.reached(gc->hooks.arg))
+        drain_all(gc);
 }
 
 void gc_mark_drain_telling(struct hy_gc *gc,

@@ -47,6 +47,20 @@ static void futex_wake_all(_Atomic uint32_t *word)
 
 /* ---- standing ---- */
 
+/* A signal that has a stack of its own put there the registers of what it
+ * interrupted. */
+static void note_other_stack(struct hy_gc_thread *t)
+{
+    stack_t other;
+
+    t->other_low = t->other_high = 0;
+    if ((t->sp >= t->stack_low && t->sp < t->stack_high) ||
+        sigaltstack(NULL, &other) || !(other.ss_flags & SS_ONSTACK))
+        return;
+    t->other_low = t->sp;
+    t->other_high = (uintptr_t)other.ss_sp + other.ss_size;
+}
+
 __attribute__((noinline)) static void stand(struct hy_gc_thread *t)
 {
     struct hy_gc *gc = t->gc;
@@ -55,6 +69,7 @@ __attribute__((noinline)) static void stand(struct hy_gc_thread *t)
     if (!(word & 1))
         return;
     t->sp = (uintptr_t)__builtin_frame_address(0);
+    note_other_stack(t);
     atomic_fetch_add(&gc->standing, 1);
     futex_wake_all(&gc->standing);
     while (atomic_load(&gc->stop_word) == word)
@@ -132,6 +147,8 @@ void gc_world_stacks(struct hy_gc *gc, uintptr_t sp,
         if (low < t->stack_low || low >= t->stack_high)
             low = t->stack_low; /* on another stack: all of its own */
         scan(gc, low, t->stack_high);
+        if (t != gc_self && t->other_low)
+            scan(gc, t->other_low, t->other_high);
         if (t->tls_low)
             scan(gc, t->tls_low, t->tls_high);
     }
@@ -276,6 +293,13 @@ void hy_gc_thread_leave(struct hy_gc_thread *t)
     pthread_mutex_unlock(&gc->lock);
     (void)pthread_setspecific(leave_key, NULL);
     os_pages_unmap(&gc->account, t, sizeof *t);
+}
+
+void hy_gc_thread_on_stack(struct hy_gc_thread *t, const void *high,
+                           size_t bytes)
+{
+    t->stack_high = (uintptr_t)high;
+    t->stack_low = (uintptr_t)high - bytes;
 }
 
 struct hy_gc_thread *hy_gc_thread_self(void)

@@ -191,7 +191,6 @@ static void emit_heap(const struct run_context *run, const struct gc_log *log)
 {
     struct sum live = SUM(log, live_bytes), heap = SUM(log, heap_bytes);
     struct sum marked = SUM(log, marked_objects), mark = SUM(log, mark_ns);
-    const struct trace_totals *asked = &run->trace->totals;
 
     if (heap.is_known)
         emit_value(run, "heap_max", "", "bytes", (double)heap.most);
@@ -201,12 +200,19 @@ static void emit_heap(const struct run_context *run, const struct gc_log *log)
     if (marked.is_known && mark.is_known && marked.value > 0)
         emit_value(run, "mark_per_object", "", "ns", mark.value / marked.value);
     emit_survival(run, log);
-    if (asked->allocs == 0)
+}
+
+/* What the workload asked for. */
+static void emit_asked(const struct run_context *run, const struct gc_log *log)
+{
+    double allocs = run->replay ? (double)replay_allocs(run->replay) : 0;
+
+    if (allocs == 0)
         return;
-    emit_value(run, "alloc_rate", "", "bytes_per_s",
-               (double)asked->bytes / run_ns(log) * 1e9);
-    emit_value(run, "mean_size", "", "bytes",
-               (double)asked->bytes / (double)asked->allocs);
+    double bytes = (double)replay_bytes(run->replay);
+
+    emit_value(run, "alloc_rate", "", "bytes_per_s", bytes / run_ns(log) * 1e9);
+    emit_value(run, "mean_size", "", "bytes", bytes / allocs);
 }
 
 void gc_emit_collections(const struct run_context *run,
@@ -228,6 +234,7 @@ void gc_emit_collections(const struct run_context *run,
     emit_value(run, "gc_share", "", "ratio", total / run_ns(log));
     emit_shares(run, log);
     emit_heap(run, log);
+    emit_asked(run, log);
     if (!scratch)
         return;
     emit_pauses(run, log, -1, "", scratch);

@@ -16,6 +16,11 @@
  * search is for large effects, as small ones do not outlive the next change
  * of the program. */
 const struct gc_tunable gc_tunables[] = {
+    {"gc", "growth", "1.25 1.6 2 3 5"},
+    {"gc", "min", "1m 8m 32m 128m"},
+    {"gc", "markers", "1 2 4"},
+    {"gc", "generational", "on on:nursery=3 on:nursery=30"},
+    {"gc", "share", "5 20"},
     {"bdwgc", "divisor", "1 2 3 6 12"},
     {"bdwgc", "markers", "1 2 4"},
     {"bdwgc", "incremental", "on off"},

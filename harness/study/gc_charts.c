@@ -358,6 +358,7 @@ static void add_sawtooth(struct line_chart *c, const struct gc_result *r,
     p->x = (struct line_axis){.label = "time since the run began (ms)",
                               .begins_at_0 = 1};
     p->y = (struct line_axis){.label = "live, and new (MiB)", .begins_at_0 = 1};
+    line_series_add(s, 0, 0);
     for (size_t i = 0; i < r->log->n; i++) {
         const struct collection_row *row = &r->log->row[i];
 

@@ -87,23 +87,31 @@ const char *study_collector(const struct gc_result *r, size_t k)
     return NULL;
 }
 
-/* The pause is what is known to be the collector's; of CPU time too, as at
- * least the thread that collects is busy in it. */
-static void fill(struct gc_result *r, struct gc_bound *b, const char *collected,
-                 const char *freed)
+/* Of wall time the pauses are the collector's; of CPU time as much of them as
+ * one thread can have used, on a machine where the process got less of its
+ * CPU than wall time went by. */
+static struct run_cost collected_cost(const struct gc_result *r, size_t arm,
+                                      int cpu)
+{
+    double wall = study_median(r, arm, "gc", "wall", "");
+    double used = study_median(r, arm, "gc", "process_cpu", "");
+    double pause = study_median(r, arm, "gc", "gc_pause", "");
+
+    return cpu ? (struct run_cost){used, pause * fmin(used / wall, 1)}
+               : (struct run_cost){wall, pause};
+}
+
+static void fill(struct gc_result *r, struct gc_bound *b, int cpu)
 {
     struct run_cost cost[GC_ARMS_MAX] = {0};
     size_t n = r->arms->n;
 
-    for (size_t i = 0; i < n; i++) {
-        if (r->arms->arm[i].collector[0])
-            cost[i] =
-                (struct run_cost){study_median(r, i, "gc", collected, ""),
-                                  study_median(r, i, "gc", "gc_pause", "")};
-        else
-            cost[i] =
-                (struct run_cost){study_median(r, i, "time", freed, ""), 0};
-    }
+    for (size_t i = 0; i < n; i++)
+        cost[i] =
+            r->arms->arm[i].collector[0]
+                ? collected_cost(r, i, cpu)
+                : (struct run_cost){
+                      study_median(r, i, "time", cpu ? "cpu" : "wall", ""), 0};
     b->base = lower_bound_base(cost, n, &b->which);
     for (size_t i = 0; i < n; i++)
         b->over[i] = cost[i].total / b->base;
@@ -111,6 +119,6 @@ static void fill(struct gc_result *r, struct gc_bound *b, const char *collected,
 
 void study_bounds(struct gc_result *r)
 {
-    fill(r, &r->wall, "wall", "wall");
-    fill(r, &r->cpu, "process_cpu", "cpu");
+    fill(r, &r->wall, 0);
+    fill(r, &r->cpu, 1);
 }

@@ -15,7 +15,10 @@
 #include "blocks.h"
 #include "progress.h"
 
-enum { START = 16 * 1024 * 1024 }; /* bytes: if nothing was ever collected */
+enum {
+    START = 16 * 1024 * 1024, /* bytes: if nothing was ever collected */
+    MIN_HEAP_SLOWDOWN = 20
+};
 
 static int fail(struct gc_study *s, int err, const char *what)
 {
@@ -89,6 +92,16 @@ static void say_found(const struct hunt *h, const struct min_heap *m)
             m->too_small ? not : "", m->tries);
 }
 
+/* A heap that makes it so many times slower counts as too small: near the
+ * limit some collectors collect on and on before they give up. */
+static void bound_time(struct hunt *h, double wall_ns)
+{
+    const uint32_t most = h->study->spec->timeout_s;
+    double seconds = 2 + MIN_HEAP_SLOWDOWN * wall_ns * 1e-9;
+
+    h->probe->run.timeout_s = seconds < most ? (uint32_t)seconds : most;
+}
+
 /* *use: it can be used here. */
 static int begin_hunt(struct hunt *h, struct min_heap_search *search, int *use)
 {
@@ -99,6 +112,8 @@ static int begin_hunt(struct hunt *h, struct min_heap_search *search, int *use)
     double used = err ? (double)NAN : probe_value(&o, "heap_max");
 
     *use = o.status == STATUS_OK;
+    if (!err && *use)
+        bound_time(h, probe_value(&o, "wall"));
     search->start = used > 0 ? (uint64_t)used : START;
     if (!err && o.status == STATUS_SKIP) {
         fprintf(stderr, "%s: without %s: %s\n", s->verb, h->collector, o.note);
@@ -122,6 +137,7 @@ static int find_one(struct gc_study *s, struct probe *probe,
     int err =
         gc_collector_check(collector, &search.least, s->why, sizeof s->why);
 
+    probe->run.timeout_s = s->spec->timeout_s;
     if (!err)
         err = begin_hunt(&h, &search, &use);
     if (err || !use)

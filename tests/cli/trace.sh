@@ -1,6 +1,6 @@
 #!/bin/sh
-# trace.sh - `heapyard trace` prints what is in an archive, and refuses what is
-# none with the right exit code.
+# trace.sh - `heapyard trace` prints what is in an archive, makes others of it,
+# and refuses what is none with the right exit code.
 #
 # The archive is a seed of the fuzzer (without its first byte): ten operations,
 # one of each kind and one more alloc, by two threads.
@@ -116,6 +116,74 @@ run 2 info changed.hyt
 run 2 check app.hyt cut.hyt
 has out "app.hyt: good"
 
+# cut: the heap is as it was, by operations, marks and times
+run 0 cut --from 4 app.hyt part.hyt
+has err "8 operations, 2 of them allocate what lived before, 0 left out"
+run 0 dump part.hyt
+cat >want2 <<'END'
+           0     0 alloc   #0                      24
+           1     1 zalloc  #1                    5000
+           2     0 mark    cut
+           3     1 alloc   #2                     100 align 4096
+END
+sed -n 2,5p out | cmp -s - want2 || fail "cut --from 4: $(cat out)"
+run 0 provenance part.hyt
+has out "program: seed"
+has out "derived: trace cut from 4 to the end"
+run 0 cut --from mark:phase --to 10us --empty app.hyt part.hyt
+has err "5 operations, 0 of them allocate what lived before, 1 left out"
+run 2 cut --from mark:phase#2 app.hyt part2.hyt
+has err "--from mark:phase#2: not reached in 9 operations and 0.000012 s of app.hyt"
+run 2 cut --from 2 --to 90 app.hyt part2.hyt
+has err "--to 90: not reached in 9 operations"
+[ -e part2.hyt ] && fail "a cut that failed left its archive"
+run 2 cut app.hyt part2.hyt
+has err "want --from, --to, or both"
+run 2 cut --from soon app.hyt part2.hyt
+has err "--from = soon (want an operation, such as 1000; mark:NAME;"
+
+# scale, merge
+run 0 scale --threads 2 --times 3 app.hyt more.hyt
+run 0 info --csv more.hyt
+has out "peak,,bytes,10380"
+has out "left,,bytes,380"
+run 2 scale --threads 600 app.hyt part2.hyt
+has err "--threads 600: app.hyt has 2 threads, together 1200 (want at most 1024)"
+run 2 scale app.hyt part2.hyt
+run 0 merge app.hyt app.hyt long.hyt merged.hyt
+run 0 check merged.hyt
+has out "good: 140027 operations"
+run 0 merge --by-time app.hyt app.hyt merged.hyt
+run 0 info --csv merged.hyt
+has out "left,,bytes,380"
+run 0 cut --to 3 app.hyt timeless.hyt
+run 2 merge --by-time app.hyt timeless.hyt part2.hyt
+has err "timeless.hyt: has no times (leave out --by-time)"
+run 2 merge app.hyt merged.hyt
+has err "want two INs or more, and OUT"
+
+# diff: 0 the same, 1 different, and where
+run 0 diff app.hyt app.hyt
+has out "All operations are the same."
+run 1 diff app.hyt timeless.hyt
+has out "The first operation that differs is 3."
+run 1 diff timeless.hyt app.hyt
+has out "The first operation that differs is 3."
+run 2 diff app.hyt nothing.hyt
+
+# anonymize: neither provenance nor names, but the licence
+"$HEAPYARD" trace convert app.hyt app.txt 2>err
+"$HEAPYARD" trace convert --licence CC0-1.0 --comment secret app.txt named.hyt 2>err
+run 0 anonymize named.hyt veiled.hyt
+has err "left out are all other provenance and 0 names of marks"
+run 0 provenance veiled.hyt
+[ "$(cat out)" = "licence: CC0-1.0" ] || fail "anonymize kept: $(cat out)"
+run 0 anonymize --no-times app.hyt veiled.hyt
+grep -qa 'seed' veiled.hyt && fail "anonymize kept the program"
+run 0 dump veiled.hyt
+has out "mark-1"
+grep -q time out && fail "anonymize --no-times kept times"
+
 # arguments
 run 2
 has err "Usage: heapyard trace VERB"
@@ -128,7 +196,7 @@ run 2 dump --count many app.hyt
 has err "--count = many (want a whole number)"
 run 2 dump --from -1 app.hyt
 run 0 --help
-for verb in info provenance check dump; do
+for verb in info provenance check dump cut merge scale diff anonymize; do
     run 0 $verb --help
     # the examples must be true: run each, without its pipe
     sed -n "s/^  heapyard trace \([^|]*\).*/\1/p" out >examples
@@ -141,7 +209,8 @@ done
 
 # an output that cannot be written is not a success
 if [ -w /dev/full ]; then
-    for verb in info dump provenance check; do
+    for verb in info dump provenance check "diff app.hyt"; do
+        # shellcheck disable=SC2086 # a verb and an operand
         "$HEAPYARD" trace $verb app.hyt >/dev/full 2>err
         code=$?
         [ $code -eq 3 ] || fail "trace $verb >/dev/full: exit code $code"

@@ -723,6 +723,33 @@ Test(archive, provenance_is_at_most_16384_bytes)
     cr_assert_eq(archive_commit(writer), 0);
 }
 
+/* What is known only at the end, in the middle of chunks. */
+Test(archive, provenance_can_be_amended_before_the_end)
+{
+    char why[WHY_SIZE];
+    struct archive_writer *w;
+    struct archive *a;
+    struct op op = {.kind = OP_ALLOC, .size = 9};
+
+    cr_assert_eq(archive_create(path, "program: x\n\n\n\n\n\n\n", 3, &w), 0);
+    for (; op.object <= ARCHIVE_CHUNK_OPS; op.object++)
+        cr_assert_eq(archive_sink(w)->put(archive_sink(w), &op), 0);
+    cr_expect_eq(archive_amend(w, "program: much too long\n"), EINVAL);
+    cr_expect_eq(archive_amend(w, "program\n"), EINVAL);
+    cr_expect_eq(archive_amend(w, "program: other\n"), 0);
+    cr_assert_eq(archive_sink(w)->put(archive_sink(w), &op), 0);
+    cr_assert_eq(archive_commit(w), 0);
+    cr_assert_eq(archive_open(path, &a, why, sizeof why), 0, "%s", why);
+    cr_expect_str_eq(archive_provenance(a), "program: other\n\n\n");
+    struct op_list list = {.sink.put = list_put};
+
+    cr_expect_eq(archive_source(a)->play(archive_source(a), &list.sink), 0,
+                 "%s", archive_why(a));
+    cr_expect_eq(list.n, ARCHIVE_CHUNK_OPS + 2);
+    free(list.op);
+    archive_close(a);
+}
+
 Test(archive, malformed_operations_are_refused_and_nothing_is_written)
 {
     static const struct {

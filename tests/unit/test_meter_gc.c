@@ -56,7 +56,6 @@ static struct fixture *open_run(const char *options)
 
     f->log = calloc(1, sizeof *f->log);
     f->out = tmpfile();
-    f->trace.totals = (struct trace_totals){.allocs = 1000, .bytes = 64000};
     f->run = (struct run_context){.allocator = &collecting,
                                   .heap = &f->heap,
                                   .trace = &f->trace,
@@ -182,8 +181,7 @@ Test(meter_gc, four_pauses_of_a_second)
     near(f, "mark_share", "", 0.8);
     near(f, "finish_share", "", 0.1);
     near(f, "mark_per_object", "", 80.0 * MS / 4000);
-    near(f, "alloc_rate", "", 64000);
-    near(f, "mean_size", "", 64);
+    none(f, "mean_size", ""); /* nothing was played */
     near(f, "heap_max", "", 200600);
     near(f, "live_after_mean", "", 50000);
     near(f, "survival", "", 200000 / (100000 + 3 * 150000.0));

@@ -236,7 +236,7 @@ static const struct {
      "!corrupt\tthread 1: the workload's own result is wrong\n"},
     {{.run = run_lacking},
      1,
-     "!skip\tthread 0: this memory cannot do what the workload is about\n"},
+     "!skip\tthread 0: slab has not got what the workload is about\n"},
     {{.run = run_odd},
      1,
      "!error\tthread 0: Numerical argument out of domain\n"},
