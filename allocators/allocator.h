@@ -59,6 +59,8 @@ enum fork_phase {
 struct allocator {
     const char *name;
     const char *summary;      /* one line */
+    const char *missing;      /* what this build lacks, so that none of it can
+                                 be used; NULL: nothing */
     unsigned traits;          /* or-ed enum allocator_trait */
     size_t max_align;         /* bytes; 0 = no limit */
     const struct knob *knobs; /* ended by a knob without a name; NULL: none */

@@ -81,8 +81,12 @@ enum status child_preload(struct child_config *config, char *why,
 static const char *cannot(const struct child_config *c,
                           const struct allocator *a, const struct trace *t)
 {
+    if (a->missing)
+        return a->missing;
     if (t->threads > 1 && !(a->traits & TRAIT_SHARED))
         return "this allocator serves one thread only";
+    if (t->native && c->meter->ops && c->meter->ops != &check_ops)
+        return "a native workload has no single operations to stop at";
     if (t->threads > 1 && c->meter->one_thread)
         return c->meter->one_thread;
     if (t->totals.cross_frees && !(a->traits & TRAIT_FOREIGN))
@@ -90,7 +94,8 @@ static const char *cannot(const struct child_config *c,
     if (a->max_align && t->totals.max_align_log2 < 63 &&
         (size_t)1 << t->totals.max_align_log2 > a->max_align)
         return "the trace wants a larger alignment than it can give";
-    if (c->meter->ops == &check_ops && (a->traits & TRAIT_OVERLAPPING))
+    if ((c->meter->ops == &check_ops || t->native) &&
+        (a->traits & TRAIT_OVERLAPPING))
         return "it hands out overlapping memory by design";
     return NULL;
 }
@@ -153,6 +158,20 @@ static void stop_hook(void *arg, unsigned thread)
     run->meter->thread_stop(run, thread);
 }
 
+static void begin_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->request_begin(run, thread);
+}
+
+static void end_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->request_end(run, thread);
+}
+
 static enum status replay_and_report(const struct child_config *c,
                                      struct run_context *run)
 {
@@ -171,6 +190,8 @@ static enum status replay_and_report(const struct child_config *c,
         .thread_open = c->meter->thread_open ? open_hook : NULL,
         .thread_start = c->meter->thread_start ? start_hook : NULL,
         .thread_stop = c->meter->thread_stop ? stop_hook : NULL,
+        .request_begin = c->meter->request_begin ? begin_hook : NULL,
+        .request_end = c->meter->request_end ? end_hook : NULL,
         .meter = run,
         .result_fd = c->result_fd,
         .own_bytes = c->meter->own_bytes,
@@ -202,7 +223,7 @@ static enum status run_on_heap(const struct child_config *c,
                                  .knobs = knobs};
     int err = run->allocator->open(&config, &run->heap);
 
-    if (!err && c->meter->ops == &check_ops)
+    if (!err && c->meter->ops == &check_ops && !run->trace->native)
         err = check_open(most_blocks(run->trace), &run->checked);
     if (!err) {
         run->meter_state = os_pages_map(NULL, c->meter->state_bytes);

@@ -17,6 +17,7 @@
 #include "folders.h"
 #include "places.h"
 #include "report.h"
+#include "result_files.h"
 #include "spec_args.h"
 #include "terminal.h"
 #include "stop_rule.h"
@@ -57,25 +58,6 @@ static void default_folder(struct bench *b)
         if (*c == '/')
             *c = '_';
     folder_name(name, b->folder, sizeof b->folder);
-}
-
-static int save_plan(struct bench *b)
-{
-    char path[PATH_ROOM + 32];
-
-    path_in(b, "plan.tsv", path);
-    FILE *f = fopen(path, "wx");
-    int err = f ? plan_write(&b->plan, f) : errno;
-
-    if (f && fclose(f) && !err)
-        err = errno;
-    if (f && err)
-        unlink(path); /* half a plan is none */
-    if (err)
-        fprintf(stderr, "%s: %s: %s%s\n", b->verb, path, strerror(err),
-                err == EEXIST ? "; go on with --resume, or use another --out"
-                              : "");
-    return err == EEXIST ? EXIT_USAGE : err ? EXIT_INFRA : EXIT_GOOD;
 }
 
 static int check_rule(struct bench *b)
@@ -155,7 +137,8 @@ static int make_plan(struct bench *b)
         snprintf(why, sizeof why, "%.400s: %s", b->folder, strerror(err));
         return fail(b, why, EXIT_INFRA);
     }
-    return save_plan(b);
+    err = result_plan_save(b->verb, b->folder, &b->plan);
+    return err == EEXIST ? EXIT_USAGE : err ? EXIT_INFRA : EXIT_GOOD;
 }
 
 /* ---- stat and report ---- */
@@ -198,21 +181,6 @@ static int after_block(void *arg, uint32_t block, size_t done)
     return stop;
 }
 
-static int save_summary(const struct bench *b, const struct summary *summary)
-{
-    char path[PATH_ROOM + 32];
-
-    path_in(b, "summary.csv", path);
-    FILE *f = fopen(path, "w");
-    int err = f ? summary_write(summary, f) : errno;
-
-    if (f && fclose(f) && !err)
-        err = errno;
-    if (err)
-        fprintf(stderr, "%s: %s: %s\n", b->verb, path, strerror(err));
-    return err;
-}
-
 static int draw(const struct bench *b, const struct summary *summary)
 {
     char out[PATH_ROOM + 32], machine[512], why[512];
@@ -226,41 +194,18 @@ static int draw(const struct bench *b, const struct summary *summary)
     return err;
 }
 
-/* What the columns of a CSV file mean, for machines, beside the file. */
-static int copy_schema(const struct bench *b, const char *name)
-{
-    char from[PATH_ROOM], to[PATH_ROOM + 32], part[4096];
-    size_t n;
-
-    snprintf(from, sizeof from, "%.4000s/%.60s", places_schemas(), name);
-    path_in(b, name, to);
-    FILE *in = fopen(from, "r"), *out = in ? fopen(to, "w") : NULL;
-    int err = out ? 0 : errno;
-
-    while (!err && (n = fread(part, 1, sizeof part, in)) > 0)
-        if (fwrite(part, 1, n, out) != n)
-            err = errno;
-    if (in)
-        fclose(in);
-    if (out && fclose(out) && !err)
-        err = errno;
-    if (err)
-        fprintf(stderr, "%s: %s: %s\n", b->verb, in ? to : from, strerror(err));
-    return err;
-}
-
 static int report(const struct bench *b)
 {
     struct summary summary;
 
     if (summarize(b, &summary))
         return EXIT_INFRA;
-    int err = save_summary(b, &summary);
+    int err = result_summary_save(b->verb, b->folder, &summary);
 
     if (!err)
-        err = copy_schema(b, "samples.schema.json");
+        err = result_schema_copy(b->verb, b->folder, "samples.schema.json");
     if (!err)
-        err = copy_schema(b, "summary.schema.json");
+        err = result_schema_copy(b->verb, b->folder, "summary.schema.json");
 
     report_table(&summary, stdout, terminal_width(),
                  isatty(STDOUT_FILENO) ? REPORT_COLOUR : 0);

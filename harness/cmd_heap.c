@@ -236,6 +236,15 @@ static int prepare(const struct heap_work *w, const char *path,
 
     if (!err)
         err = trace_map(path, trace, why, sizeof why);
+    if (!err && (*trace)->native) {
+        snprintf(why, sizeof why,
+                 "%.100s is a program: it has no mark to stop at (want a "
+                 "trace)",
+                 w->args->request.workload);
+        trace_unmap(*trace);
+        *trace = NULL;
+        err = EINVAL;
+    }
     return err ? complain(w, why, code_of(err)) : EXIT_GOOD;
 }
 

@@ -24,8 +24,9 @@ static void list_workloads(void)
     for (size_t i = 0; workloads[i]; i++) {
         const struct workload *w = workloads[i];
 
-        printf("  %-12s %s\n  %-12s threads %u..%u; source: %s\n", w->name,
-               w->summary, "", w->min_threads, w->max_threads, w->source);
+        printf("  %-12s %s\n  %-12s threads %u..%u; %ssource: %s\n", w->name,
+               w->summary, "", w->min_threads, w->max_threads,
+               w->run ? "a program; " : "", w->source);
     }
 }
 
@@ -89,7 +90,9 @@ static void list_allocators(void)
 
     puts("Allocators:");
     for (size_t i = 0; allocators[i]; i++)
-        printf("  %-12s %s\n", allocators[i]->name, allocators[i]->summary);
+        printf("  %-12s %s%s%s\n", allocators[i]->name, allocators[i]->summary,
+               allocators[i]->missing ? "; " : "",
+               allocators[i]->missing ? allocators[i]->missing : "");
     for (size_t i = 0; foreign_names[i]; i++) {
         int err =
             foreign_find(foreign_names[i], path, sizeof path, why, sizeof why);

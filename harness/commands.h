@@ -27,6 +27,7 @@ int cmd_trace(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
+int cmd_gc(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
 int cmd_counters(int argc, char **argv);
 int cmd_list(int argc, char **argv);

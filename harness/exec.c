@@ -441,7 +441,9 @@ static void explain(struct child *c, const struct trace *trace,
     char how[400], where[80] = "";
     const char *words = last_line(c);
 
-    if (atomic_load(&c->page->state) == SHARED_RUNNING)
+    if (atomic_load(&c->page->state) == SHARED_RUNNING && trace->native)
+        snprintf(where, sizeof where, " while it ran");
+    else if (atomic_load(&c->page->state) == SHARED_RUNNING)
         snprintf(
             where, sizeof where, " near operation %llu of %llu",
             (unsigned long long)shared_page_place(c->page, trace->totals.ops),

@@ -29,6 +29,7 @@ static const struct verb {
     {"trace", cmd_trace, "look into traces, convert, cut and combine them"},
     {"gate", cmd_gate, "judge a build or a library against another"},
     {"calibrate", cmd_calibrate, "measure how often the gate is wrong here"},
+    {"gc", cmd_gc, "study collectors at every size of heap, or tune one"},
     {"heap", cmd_heap, "look into an allocator's heap, and draw it"},
     {"counters", cmd_counters, "which hardware counters can be used here"},
     {"replay", cmd_replay, "one run in this process, for debuggers"},

@@ -41,7 +41,8 @@ static int append(struct plan *plan, const struct plan_run *run)
 /* In how many blocks a meter takes part. */
 static uint32_t blocks_of(const struct spec *spec, const char *meter)
 {
-    if (meter_is(meter, "time") || meter_is(meter, "latency"))
+    if (meter_is(meter, "time") || meter_is(meter, "latency") ||
+        meter_is(meter, "gc"))
         return spec_runs(spec);
     if (meter_is(meter, "memory"))
         return spec->memory_runs < spec_runs(spec) ? spec->memory_runs

@@ -115,11 +115,26 @@ __attribute__((noinline)) static void look_around(struct player *p,
 
 /* ---- the loop ---- */
 
-static inline void *receive(struct player *p, uint64_t box)
+/* Whether what is freed or sent is also forgotten: a collector finds in the
+ * tables what the replay holds.  Constant in each instance of the loop. */
+enum keeping { LEAVE_BEHIND, FORGET };
+
+static inline void *receive(struct player *p, uint64_t box,
+                            enum keeping keeping)
 {
     void *q = atomic_load_explicit(&p->mailboxes[box], memory_order_acquire);
 
-    return q ? q : await_mailbox(p, box);
+    if (!q)
+        q = await_mailbox(p, box);
+    if (keeping == FORGET)
+        atomic_store_explicit(&p->mailboxes[box], NULL, memory_order_relaxed);
+    return q;
+}
+
+static inline void forget(void **slot, enum keeping keeping)
+{
+    if (keeping == FORGET)
+        *slot = NULL;
 }
 
 static inline void send(struct player *p, uint64_t box, void *q)
@@ -156,7 +171,7 @@ static inline void resize_slot(struct player *p, const struct block_ops *ops,
 /* style: long.  One case an opcode, and splitting it would put calls into
  * the loop that is measured. */
 __attribute__((always_inline)) static inline void
-play(struct player *p, const struct block_ops *ops)
+play(struct player *p, const struct block_ops *ops, enum keeping keeping)
 {
     void **slots = p->slots;
 
@@ -172,6 +187,7 @@ play(struct player *p, const struct block_ops *ops)
         }
         if (event_op(*e) == EV_FREE) {
             ops->dealloc(p, slots[slot], e->size);
+            forget(&slots[slot], keeping);
             continue;
         }
         switch ((enum event_op)event_op(*e)) {
@@ -179,7 +195,7 @@ play(struct player *p, const struct block_ops *ops)
             send(p, slot, ops->alloc(p, e->size, 0, 0));
             break;
         case EV_RECV_FREE:
-            ops->dealloc(p, receive(p, slot), e->size);
+            ops->dealloc(p, receive(p, slot, keeping), e->size);
             break;
         case EV_ZALLOC:
             slots[slot] = ops->alloc(p, e->size, 0, 1);
@@ -197,21 +213,23 @@ play(struct player *p, const struct block_ops *ops)
             break;
         case EV_FREE_WIDE:
             ops->dealloc(p, slots[slot], payload(++e));
+            forget(&slots[slot], keeping);
             break;
         case EV_TOUCH_WIDE:
             ops->touch(p, slots[slot], payload(++e));
             break;
         case EV_SEND:
             send(p, payload(++e), slots[slot]);
+            forget(&slots[slot], keeping);
             break;
         case EV_RECV:
-            slots[slot] = receive(p, payload(++e));
+            slots[slot] = receive(p, payload(++e), keeping);
             break;
         case EV_SIGNAL:
             send(p, slot, &token);
             break;
         case EV_AWAIT:
-            receive(p, slot);
+            receive(p, slot, keeping);
             break;
         case EV_SYNC:
             publish(p, payload(++e));
@@ -233,7 +251,10 @@ play(struct player *p, const struct block_ops *ops)
 void play_with(struct player *p, const struct block_ops *ops)
 {
     p->horizon = 0;
-    play(p, ops);
+    if (p->allocator->collection)
+        play(p, ops, FORGET);
+    else
+        play(p, ops, LEAVE_BEHIND);
 }
 
 /* ---- the measured replayer ---- */
@@ -307,11 +328,15 @@ static inline void *fast_resize(struct player *p, void *q, size_t old_size,
         (void)p;                                                               \
         touch_block(q, size, policy);                                          \
     }                                                                          \
+    static const struct block_ops name##_ops = {name##_alloc, fast_dealloc,    \
+                                                name##_resize, name##_touch};  \
     static void name##_play(struct player *p)                                  \
     {                                                                          \
-        static const struct block_ops ops = {name##_alloc, fast_dealloc,       \
-                                             name##_resize, name##_touch};     \
-        play(p, &ops);                                                         \
+        play(p, &name##_ops, LEAVE_BEHIND);                                    \
+    }                                                                          \
+    static void name##_play_and_forget(struct player *p)                       \
+    {                                                                          \
+        play(p, &name##_ops, FORGET);                                          \
     }
 
 FAST_REPLAYER(none, TOUCH_NONE)
@@ -323,10 +348,13 @@ FAST_REPLAYER(full, TOUCH_FULL)
 static const struct {
     const char *name;
     void (*play)(struct player *);
+    void (*play_and_forget)(struct player *);
 } policies[TOUCH_KINDS] = {
-    [TOUCH_NONE] = {"none", none_play}, [TOUCH_BYTE] = {"byte", byte_play},
-    [TOUCH_PAGE] = {"page", page_play}, [TOUCH_LINE] = {"line", line_play},
-    [TOUCH_FULL] = {"full", full_play},
+    [TOUCH_NONE] = {"none", none_play, none_play_and_forget},
+    [TOUCH_BYTE] = {"byte", byte_play, byte_play_and_forget},
+    [TOUCH_PAGE] = {"page", page_play, page_play_and_forget},
+    [TOUCH_LINE] = {"line", line_play, line_play_and_forget},
+    [TOUCH_FULL] = {"full", full_play, full_play_and_forget},
 };
 
 void play_fast(struct player *p, enum touch touch)
@@ -334,7 +362,10 @@ void play_fast(struct player *p, enum touch touch)
     p->alloc = p->allocator->alloc;
     p->dealloc = p->allocator->dealloc;
     p->horizon = 0;
-    policies[touch].play(p);
+    if (p->allocator->collection)
+        policies[touch].play_and_forget(p);
+    else
+        policies[touch].play(p);
 }
 
 void touch_bytes(void *q, size_t size, enum touch touch)
@@ -366,8 +397,12 @@ _Noreturn void player_fail(const struct player *p, enum status status,
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    int n = snprintf(line, sizeof line, "!%s\tthread %u, record %td: %s\n",
-                     status_name(status), p->thread, p->at - p->first, what);
+    int n =
+        p->native
+            ? snprintf(line, sizeof line, "!%s\tthread %u: %s\n",
+                       status_name(status), p->thread, what)
+            : snprintf(line, sizeof line, "!%s\tthread %u, record %td: %s\n",
+                       status_name(status), p->thread, p->at - p->first, what);
     if (write(p->result_fd, line, (size_t)n) < 0)
         _exit(4);
     _exit(PLAYER_FAILED);

@@ -32,6 +32,8 @@ const char *touch_name(enum touch);
 int touch_parse(const char *name, enum touch *out); /* 0 or EINVAL */
 
 struct player;
+struct native;         /* native.h */
+struct native_request; /* native_request.h */
 
 /* What a replayer does with blocks.  size, align and zero as in allocator.h.
  * None returns after a failure: see player_fail. */
@@ -60,10 +62,12 @@ struct player {
     uint64_t slice_step; /* operations of a slice; 0: none are taken */
     void (*mark)(void *meter, unsigned mark); /* or NULL */
     void *meter;
-    int result_fd;    /* where player_fail writes */
-    enum touch touch; /* for block_ops; play_fast has it compiled in */
-    void *own;        /* state of the block_ops: this thread's */
-    void *common;     /* state of the block_ops: all threads' */
+    int result_fd;         /* where player_fail writes */
+    enum touch touch;      /* for block_ops; play_fast has it compiled in */
+    void *own;             /* state of the block_ops: this thread's */
+    void *common;          /* state of the block_ops: all threads' */
+    struct native *native; /* of a native workload, with its request */
+    const struct native_request *request;
     uint64_t started_cpu_ns, ended_cpu_ns;
     char pad[64];
 };

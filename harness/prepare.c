@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "archive.h"
+#include "native_request.h"
 #include "places.h"
 #include "trace.h"
 #include "workload.h"
@@ -188,5 +189,16 @@ int prepare_compile(const struct trace_request *request, const char *path,
         return compile_recorded(request, path, why, why_size);
     if (err)
         return err;
+    if (c.workload->run && request->first_ops) {
+        snprintf(why, why_size,
+                 "%s is a program, not a trace: it has no "
+                 "first operations",
+                 c.workload->name);
+        return EINVAL;
+    }
+    if (c.workload->run)
+        return native_request_write(request->workload, request->threads,
+                                    request->seed, request->scale, path, why,
+                                    why_size);
     return compile(&c.source, request->first_ops, path, why, why_size);
 }

@@ -16,6 +16,8 @@
 #include <sched.h>
 #include <string.h>
 
+#include "collection.h"
+#include "native_play.h"
 #include "ticks.h"
 
 enum {
@@ -40,6 +42,8 @@ struct replay {
     size_t slots_bytes;
     void *_Atomic *mailboxes;
     size_t mailboxes_bytes;
+    struct native *native; /* [threads], or NULL: a trace is played */
+    size_t native_bytes;
     char *own;
     size_t own_bytes;
     pthread_barrier_t ready, end;
@@ -59,7 +63,9 @@ static void play_seat(struct seat *s)
     if (c->thread_start)
         c->thread_start(c->meter, me);
     s->player.started_cpu_ns = clock_thread_cpu_ns();
-    if (c->ops)
+    if (s->player.native)
+        native_run(&s->player);
+    else if (c->ops)
         play_with(&s->player, c->ops);
     else
         play_fast(&s->player, c->touch);
@@ -122,6 +128,23 @@ static void rest(struct seat *s)
         sched_yield();
 }
 
+/* The workload's own, of thread 0. */
+static void prepare_native(struct seat *s)
+{
+    if (s->player.native && s->player.thread == 0)
+        native_prepare(&s->player, s->replay->native);
+}
+
+/* Nothing of what comes when all have run is measured. */
+static void finish_native(struct seat *s)
+{
+    if (!s->player.native)
+        return;
+    pthread_barrier_wait(&s->replay->end);
+    if (s->player.thread == 0)
+        native_finish(&s->player);
+}
+
 static void *seat_main(void *arg)
 {
     struct seat *s = arg;
@@ -133,10 +156,12 @@ static void *seat_main(void *arg)
         first_use(c);
     if (c->thread_open)
         c->thread_open(c->meter, s->player.thread);
+    prepare_native(s);
     pthread_barrier_wait(&s->replay->ready);
     await_gate(s->replay);
     play_seat(s);
     rest(s);
+    finish_native(s);
     leave(c);
     pthread_barrier_wait(&s->replay->end);
     return NULL;
@@ -163,7 +188,7 @@ static uint64_t slice_step(const struct replay_config *c)
 {
     const uint64_t spacing = TRACE_SYNC_SPACING;
 
-    if (!c->slices || c->trace->threads > 1)
+    if (!c->slices || c->trace->threads > 1 || c->trace->native)
         return 0;
     return (1 + c->trace->totals.ops / c->slices / spacing) * spacing;
 }
@@ -192,6 +217,8 @@ static void seat_init(struct replay *r, unsigned i, void **slots)
         .touch = c->touch,
         .common = c->common,
         .own = r->own ? r->own + i * c->own_bytes : NULL,
+        .native = r->native ? &r->native[i] : NULL,
+        .request = c->trace->native,
     };
     if (s->player.slice_step)
         atomic_store(&c->page->slice_ops, (uint32_t)s->player.slice_step);
@@ -227,6 +254,8 @@ static int start_threads(struct replay *r)
         err = enter(&r->config);
     if (!err && first == 1 && r->config.thread_open)
         r->config.thread_open(r->config.meter, 0);
+    if (!err && first == 1)
+        prepare_native(&r->seat[0]);
     if (!err)
         pthread_barrier_wait(&r->ready);
     return err;
@@ -242,17 +271,55 @@ static int map_tables(struct replay *r)
     r->slots_bytes = slots * sizeof *r->slots;
     r->mailboxes_bytes = (trace->mailboxes + 1) * sizeof *r->mailboxes;
     r->own_bytes = r->threads * r->config.own_bytes;
+    r->native_bytes = trace->native ? r->threads * sizeof *r->native : 0;
     r->slots = os_pages_map(&r->account, r->slots_bytes);
     r->mailboxes = os_pages_map(&r->account, r->mailboxes_bytes);
     if (r->own_bytes)
         r->own = os_pages_map(&r->account, r->own_bytes);
-    if (!r->slots || !r->mailboxes || (r->own_bytes && !r->own))
+    if (r->native_bytes)
+        r->native = os_pages_map(&r->account, r->native_bytes);
+    if (!r->slots || !r->mailboxes || (r->own_bytes && !r->own) ||
+        (r->native_bytes && !r->native))
         return ENOMEM;
     os_pages_touch(r->slots, r->slots_bytes);
     os_pages_touch((void *)r->mailboxes, r->mailboxes_bytes);
     if (r->own && r->own_bytes <= OWN_TOUCHED_MAX)
         os_pages_touch(r->own, r->own_bytes);
     return 0;
+}
+
+/* Where a collector finds the objects that the replay holds. */
+static int add_roots(struct replay *r)
+{
+    const struct collection *g = r->config.allocator->collection;
+    struct heap *heap = r->config.heap;
+
+    if (!g)
+        return 0;
+    if (r->native)
+        return g->roots_add(heap, r->native,
+                            (char *)r->native + r->native_bytes);
+    int err = g->roots_add(heap, r->slots, (char *)r->slots + r->slots_bytes);
+
+    return err ? err
+               : g->roots_add(heap, (void *)r->mailboxes,
+                              (char *)r->mailboxes + r->mailboxes_bytes);
+}
+
+static void remove_roots(struct replay *r)
+{
+    const struct collection *g = r->config.allocator->collection;
+    struct heap *heap = r->config.heap;
+
+    if (!g)
+        return;
+    if (r->native) {
+        g->roots_remove(heap, r->native, (char *)r->native + r->native_bytes);
+        return;
+    }
+    g->roots_remove(heap, r->slots, (char *)r->slots + r->slots_bytes);
+    g->roots_remove(heap, (void *)r->mailboxes,
+                    (char *)r->mailboxes + r->mailboxes_bytes);
 }
 
 static void seat_all(struct replay *r)
@@ -279,12 +346,26 @@ int replay_open(const struct replay_config *config, struct replay **out)
     r->bytes = bytes;
     r->threads = threads;
     err = map_tables(r);
+    if (!err)
+        err = add_roots(r);
     if (!err) {
+        if (r->native)
+            native_open(&r->config, r->native);
         seat_all(r);
         err = start_threads(r);
     }
     *out = r;
     return err;
+}
+
+/* When all have run: finish_native of the caller, with stop before it. */
+static void end_native(struct replay *r, struct seat *main_seat,
+                       void (*stop)(void *meter))
+{
+    pthread_barrier_wait(&r->end);
+    stop(r->config.meter);
+    if (main_seat)
+        native_finish(&main_seat->player);
 }
 
 void replay_run(struct replay *r, void (*start)(void *meter),
@@ -299,10 +380,14 @@ void replay_run(struct replay *r, void (*start)(void *meter),
     if (main_seat) {
         play_seat(main_seat);
         rest(main_seat);
-        leave(&r->config);
     }
+    if (r->native)
+        end_native(r, main_seat, stop);
+    if (main_seat)
+        leave(&r->config);
     pthread_barrier_wait(&r->end);
-    stop(r->config.meter);
+    if (!r->native)
+        stop(r->config.meter);
     for (unsigned i = main_seat ? 1 : 0; i < r->threads; i++)
         pthread_join(r->seat[i].thread, NULL);
     atomic_store(&r->config.page->state, SHARED_DONE);
@@ -332,6 +417,29 @@ unsigned replay_threads(const struct replay *r)
     return r->threads;
 }
 
+uint64_t replay_ops(const struct replay *r)
+{
+    uint64_t ops = r->config.trace->totals.ops;
+
+    for (unsigned i = 0; r->native && i < r->threads; i++)
+        ops += r->native[i].allocs;
+    return ops;
+}
+
+uint64_t replay_allocs(const struct replay *r)
+{
+    return r->native ? replay_ops(r) : r->config.trace->totals.allocs;
+}
+
+uint64_t replay_bytes(const struct replay *r)
+{
+    uint64_t bytes = r->config.trace->totals.bytes;
+
+    for (unsigned i = 0; r->native && i < r->threads; i++)
+        bytes += r->native[i].bytes;
+    return bytes;
+}
+
 void *replay_own(const struct replay *r, unsigned thread)
 {
     return r->seat[thread].player.own;
@@ -349,6 +457,9 @@ void replay_close(struct replay *r)
 {
     size_t bytes = r->bytes;
 
+    remove_roots(r);
+    if (r->native)
+        os_pages_unmap(&r->account, r->native, r->native_bytes);
     os_pages_unmap(&r->account, r->slots, r->slots_bytes);
     os_pages_unmap(&r->account, (void *)r->mailboxes, r->mailboxes_bytes);
     if (r->own)

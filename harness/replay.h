@@ -38,6 +38,10 @@ struct replay_config {
     void (*thread_open)(void *meter, unsigned thread);
     void (*thread_start)(void *meter, unsigned thread);
     void (*thread_stop)(void *meter, unsigned thread);
+    /* NULL, or called by the thread of a native workload that begins or ends a
+     * request. */
+    void (*request_begin)(void *meter, unsigned thread);
+    void (*request_end)(void *meter, unsigned thread);
     void *meter;
     int result_fd;
     size_t own_bytes; /* state of the ops for each thread, zeroed */
@@ -60,6 +64,11 @@ void replay_run(struct replay *, void (*start)(void *meter),
 uint64_t replay_cpu_ns(const struct replay *);
 uint64_t replay_wait_ticks(const struct replay *);
 unsigned replay_threads(const struct replay *);
+/* Operations of the trace; of a native workload, its allocations. */
+uint64_t replay_ops(const struct replay *);
+/* What was allocated: how many, and bytes as requested. */
+uint64_t replay_allocs(const struct replay *);
+uint64_t replay_bytes(const struct replay *);
 /* Thread i's state of the ops (own_bytes). */
 void *replay_own(const struct replay *, unsigned thread);
 

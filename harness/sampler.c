@@ -107,7 +107,8 @@ static void consider_marks(const struct outcome *o, struct integrals *sum,
     }
 }
 
-static int add_curve(const struct sampler *s, struct outcome *o)
+static int add_curve(const struct sampler *s, const struct trace *trace,
+                     struct outcome *o)
 {
     unsigned step = (s->n + SAMPLER_CURVE - 1) / SAMPLER_CURVE;
     int err = 0;
@@ -117,7 +118,7 @@ static int add_curve(const struct sampler *s, struct outcome *o)
 
         snprintf(at, sizeof at, "%.6f", (double)s->point[i].ns * 1e-9);
         err = outcome_add(o, "rss", at, "bytes", (double)s->point[i].rss);
-        if (!err)
+        if (!err && !trace->native)
             err = outcome_add(o, "live", at, "bytes", (double)s->point[i].live);
     }
     return err;
@@ -152,9 +153,9 @@ int sampler_report(const struct sampler *s, const struct trace *trace,
         err = outcome_add(o, "rss_mean", "", "bytes", sum.rss / sum.seconds);
     if (!err)
         err = outcome_add(o, "rss_integral", "", "byte_s", sum.rss);
-    if (!err)
+    if (!err && !trace->native)
         err = outcome_add(o, "live_mean", "", "bytes", sum.live / sum.seconds);
     if (!err)
         err = add_ratio(o, "frag_mean", sum.rss, sum.live);
-    return err ? err : add_curve(s, o);
+    return err ? err : add_curve(s, trace, o);
 }

@@ -26,9 +26,8 @@ const struct spec_key spec_keys[] = {
      "what to measure, one run each: see `heapyard list meters` (default: "
      "time,memory,leak)"},
     {"runs", "N",
-     "runs of the meters time and latency, 1..1000, or auto: 10; at most 200 "
-     "with "
-     "--precision, 1000 with --budget (default: auto)"},
+     "runs of the meters time, latency and gc, 1..1000, or auto: 10; at most "
+     "200 with --precision, 1000 with --budget (default: auto)"},
     {"memory-runs", "N",
      "runs of the memory meter, no more than --runs (default: 6)"},
     {"seed", "N", "of the workloads and of the order of runs (default: 1)"},

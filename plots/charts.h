@@ -74,6 +74,9 @@ void spread_labels(double y[], size_t n, double gap, double lo, double hi);
  * them, and none up to `kept`. */
 double curves_top(const double peak[], size_t n, double kept);
 
+/* Break a caption at spaces into lines that fit, in place. */
+void wrap_caption(char *text);
+
 /* Round numbers for a logarithmic axis, upwards; how many.  At least two if
  * to is 2.4 times from. */
 enum { LOG_TICS_MAX = 32 };

@@ -22,6 +22,8 @@ colour_of(name, k) = \
     name eq "tcmalloc"  ? 0x009E73 : \
     name eq "tbbmalloc" ? 0xCC79A7 : \
     name eq "pool"      ? 0x56B4E9 : \
+    name eq "gc"        ? 0x882255 : \
+    name eq "bdwgc"     ? 0x117733 : \
     int(word(other_colours, 1 + int(k) % words(other_colours)))
 
 ink = 0x222222    # text

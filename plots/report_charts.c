@@ -94,8 +94,7 @@ void spread_labels(double y[], size_t n, double gap, double lo, double hi)
     }
 }
 
-/* Break at spaces into lines of CAPTION_WIDTH, in place. */
-static void wrap_caption(char *text)
+void wrap_caption(char *text)
 {
     size_t start = 0, space = 0;
     for (size_t i = 0; text[i]; i++) {

@@ -214,8 +214,9 @@ struct ranked {
 
 static unsigned rank_meter(const char *meter)
 {
-    static const char *const known[] = {
-        "time", "memory", "leak", "latency", "check", "counters", "simulated"};
+    static const char *const known[] = {"time",      "memory", "leak",
+                                        "latency",   "check",  "counters",
+                                        "simulated", "gc"};
     unsigned n = sizeof known / sizeof known[0], i = 0;
     size_t length = strcspn(meter, ":"); /* without its options */
     while (i < n &&

@@ -12,3 +12,20 @@ void native_shape(const struct native_memory *memory, size_t bytes,
         out->has_layout = !memory->layout_add(memory->heap, bytes,
                                               word_is_pointer, &out->layout);
 }
+
+uint64_t native_scaled(const struct native *n, double count)
+{
+    double scaled = count * n->scale;
+
+    return scaled > 1 ? (uint64_t)scaled : 1;
+}
+
+void native_scrub(void)
+{
+    enum { BYTES = 32768 };
+    unsigned char stack[BYTES];
+    volatile unsigned char *byte = stack; /* the stores are not left out */
+
+    for (size_t i = 0; i < BYTES; i++)
+        byte[i] = 0;
+}

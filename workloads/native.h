@@ -33,14 +33,16 @@ struct native_memory {
     bool is_collected;
     void *(*alloc)(struct heap *, size_t size); /* zeroed, may hold pointers */
     void *(*alloc_leaf)(struct heap *, size_t size); /* holds none; undefined
-                                                        contents */
+                                                        contents.  NULL: this
+                                                        memory does not care */
+    void *(*alloc_any)(struct heap *, size_t size,
+                       size_t align);                     /* as malloc */
     void (*dealloc)(struct heap *, void *p, size_t size); /* NULL: collected */
     void (*store)(struct heap *, void *object, void **field,
                   void *value); /* NULL: a plain store does */
     int (*layout_add)(struct heap *, size_t size, const bool word_is_pointer[],
                       unsigned *layout);
     void *(*alloc_layout)(struct heap *, unsigned layout);
-    void (*collect)(struct heap *);
     int (*roots_add)(struct heap *, void *begin, void *end);
     void (*roots_remove)(struct heap *, void *begin, void *end);
     int (*finalizer)(struct heap *, void *object,
@@ -73,7 +75,8 @@ struct native {
      * workload through native_begin and native_end. */
     void (*begin)(struct native *);
     void (*end)(struct native *);
-    void *harness; /* the harness's */
+    void (*collect)(struct native *); /* all of it, now; NULL: cannot */
+    void *harness;                    /* the harness's */
 };
 
 static inline void native_begin(struct native *n)
@@ -99,7 +102,8 @@ static inline void *native_leaf(struct native *n, size_t bytes)
 {
     n->allocs++;
     n->bytes += bytes;
-    return n->memory.alloc_leaf(n->memory.heap, bytes);
+    return n->memory.alloc_leaf ? n->memory.alloc_leaf(n->memory.heap, bytes)
+                                : n->memory.alloc_any(n->memory.heap, bytes, 0);
 }
 
 static inline void *native_new(struct native *n, const struct native_shape *s)
@@ -132,5 +136,12 @@ static inline void native_drop(struct native *n, void *p, size_t bytes)
  * word_is_pointer are NULL or another object's first byte. */
 void native_shape(const struct native_memory *, size_t bytes,
                   const bool word_is_pointer[], struct native_shape *out);
+
+/* How many at this scale, of so many at scale 1: 1 or more. */
+uint64_t native_scaled(const struct native *, double count);
+
+/* Zero the stack below the caller, so that no word that earlier calls left
+ * there keeps an object that the workload has dropped. */
+void native_scrub(void);
 
 #endif

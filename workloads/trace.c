@@ -24,12 +24,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "native_request.h"
 #include "trace_file.h"
 
 struct mapped_trace {
     struct trace trace; /* first: trace_unmap casts back */
     void *base;
     size_t bytes;
+    struct native_request native;
     struct trace_thread thread[OP_MAX_THREADS];
 };
 
@@ -262,6 +264,37 @@ static const char *fill(struct mapped_trace *m)
     return NULL;
 }
 
+static int fill_native(struct mapped_trace *m, char *why, size_t why_size)
+{
+    static const struct event end[1 + TRACE_READ_AHEAD] = {{EV_END, 0}};
+    struct native_request *r = &m->native;
+    int err = native_request_read(m->base, m->bytes, r, why, why_size);
+
+    if (err)
+        return err;
+    for (unsigned i = 0; i < r->threads; i++)
+        m->thread[i] = (struct trace_thread){.events = end, .records = 1};
+    m->trace = (struct trace){.threads = r->threads,
+                              .hash = native_request_hash(r),
+                              .thread = m->thread,
+                              .curve_step = 1,
+                              .native = r};
+    return 0;
+}
+
+static int fill_and_verify(struct mapped_trace *m, char *why, size_t why_size)
+{
+    const char *wrong;
+
+    if (native_request_is(m->base, m->bytes))
+        return fill_native(m, why, why_size);
+    if ((wrong = check_header(m)) || (wrong = fill(m))) {
+        snprintf(why, why_size, "%s", wrong);
+        return EBADMSG;
+    }
+    return verify(&m->trace, why, why_size);
+}
+
 static int map_file(const char *path, struct mapped_trace *m)
 {
     struct stat st;
@@ -287,8 +320,7 @@ static int map_file(const char *path, struct mapped_trace *m)
 int trace_map(const char *path, struct trace **out, char *why, size_t why_size)
 {
     struct mapped_trace *m = scratch_map(sizeof *m);
-    const char *wrong;
-    char detail[128];
+    char detail[256];
     int err = m ? map_file(path, m) : ENOMEM;
 
     if (err) {
@@ -298,12 +330,7 @@ int trace_map(const char *path, struct trace **out, char *why, size_t why_size)
             munmap(m, sizeof *m);
         return err;
     }
-    if ((wrong = check_header(m)) || (wrong = fill(m))) {
-        snprintf(why, why_size, "%s: %s", path, wrong);
-        trace_unmap(&m->trace);
-        return EBADMSG;
-    }
-    err = verify(&m->trace, detail, sizeof detail);
+    err = fill_and_verify(m, detail, sizeof detail);
     if (err) {
         snprintf(why, why_size, "%s: %s", path,
                  err == EBADMSG ? detail : strerror(err));

@@ -28,6 +28,8 @@
 
 #include "op.h"
 
+struct native_request; /* native_request.h */
+
 enum {
     TRACE_VERSION = 2,
     TRACE_SYNC_SPACING = 256, /* operations of the global order */
@@ -134,6 +136,9 @@ struct trace {
     const uint64_t *curve; /* [ncurve]: live bytes every curve_step places */
     unsigned ncurve;
     uint64_t curve_step;
+    /* NULL; or a native workload is to run instead.  Then totals are 0, there
+     * are no marks, and each thread has a lone EV_END. */
+    const struct native_request *native;
 };
 
 /* Compile what `source` plays (twice) into a file at `path`, written beside
@@ -146,9 +151,9 @@ struct trace {
 int trace_compile(const struct trace_source *source, const char *path,
                   char *why, size_t why_size);
 
-/* Map the file at `path` and verify every record of it: opcodes, slots,
- * mailboxes, payloads, ends.  So a replayer need not check anything, and all
- * pages are in memory before any clock starts.
+/* Map the file at `path`, of trace_compile or native_request_write, and verify
+ * every record of it: opcodes, slots, mailboxes, payloads, ends.  So a replayer
+ * need not check anything, and all pages are in memory before any clock starts.
  *
  * Returns 0, EBADMSG if it is not a whole trace of TRACE_VERSION (why says
  * what), or an errno.  The caller unmaps with trace_unmap. */

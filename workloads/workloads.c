@@ -8,19 +8,31 @@
 
 #include <string.h>
 
+extern const struct workload binary_trees_workload;
+extern const struct workload cache_server_workload;
 extern const struct workload churn_workload;
+extern const struct workload ephemerons_workload;
+extern const struct workload finalizers_workload;
+extern const struct workload gcbench_workload;
+extern const struct workload gcold_workload;
 extern const struct workload handoff_workload;
 extern const struct workload phase_change_workload;
+extern const struct workload quads_workload;
 extern const struct workload random_free_workload;
 extern const struct workload server_sim_workload;
+extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
 const struct workload *const workloads[] = {
-    &server_sim_workload,  &churn_workload,
-    &random_free_workload, &phase_change_workload,
-    &trees_workload,       &handoff_workload,
-    &threadtest_workload,  NULL,
+    &server_sim_workload,   &churn_workload,
+    &random_free_workload,  &phase_change_workload,
+    &trees_workload,        &handoff_workload,
+    &threadtest_workload,   &binary_trees_workload,
+    &gcbench_workload,      &quads_workload,
+    &splay_workload,        &gcold_workload,
+    &cache_server_workload, &ephemerons_workload,
+    &finalizers_workload,   NULL,
 };
 
 const struct workload *workload_find(const char *name)

@@ -46,7 +46,10 @@ struct hy_gc_config {
                           0: 64 GiB of address space */
     size_t min_heap;   /* bytes; no collection before so much is in use */
     double growth;     /* the heap may grow to so many times what survived,
-                          1.1 .. 100 */
+                          1.1 .. 100 … */
+    double retain; /* … and a heap that was larger before stays as large, up
+                      to so many times the most that survived one of the
+                      last eight full collections, growth .. 100 */
     double time_share; /* of the process's time that collections should take,
                           0.001 .. 0.9; growth is then adjusted between 1.1 and
                           100.  0: growth is fixed */
@@ -98,6 +101,12 @@ int hy_gc_thread_enter(struct hy_gc *, struct hy_gc_thread **out);
 /* Take the calling thread out; its stack is no root from here. */
 void hy_gc_thread_leave(struct hy_gc_thread *);
 
+/* The thread's stack is another one from now on, which ends at high and is at
+ * least `bytes` long: a coroutine's, say.  It is scanned from where the thread
+ * stands up to there.  By the thread itself, or from hooks. */
+void hy_gc_thread_on_stack(struct hy_gc_thread *, const void *high,
+                           size_t bytes);
+
 /* The calling thread's registration, or NULL. */
 struct hy_gc_thread *hy_gc_thread_self(void);
 
@@ -134,7 +143,7 @@ void *hy_gc_alloc_layout(struct hy_gc_thread *, unsigned layout);
  * kind.  p may be NULL; size 0 frees.  On NULL the old object stays. */
 void *hy_gc_resize(struct hy_gc_thread *, void *p, size_t size);
 /* Give an object back at once; p is its first byte, or NULL.  Its finalizer
- * does not run, its weak links are cleared. */
+ * does not run; weak links to it must have been removed before. */
 void hy_gc_free(struct hy_gc_thread *, void *p);
 
 /* The first byte of the object that p points into, or NULL. */
@@ -266,6 +275,30 @@ void hy_gc_listen(struct hy_gc *,
                   void (*listener)(const struct hy_gc_event *, void *arg),
                   void *arg);
 
+/* What a client has to say about every collection.  They are called by the
+ * thread that collects, which holds the heap's lock: they may use nothing of
+ * the heap but hy_gc_scan, hy_gc_keep and hy_gc_is_reached, and these only in
+ * roots and reached. */
+struct hy_gc_hooks {
+    bool (*begin)(void *arg);   /* before the world is stopped; false: there is
+                                   no collection now */
+    void (*roots)(void *arg);   /* the world stands, roots are being marked */
+    bool (*reached)(void *arg); /* all that is known to be reached is marked:
+                                   there may be more if something is now.
+                                   true: it scanned or kept some.  Called
+                                   until it is false, perhaps several times */
+    void *arg;
+};
+/* Each may be NULL; so may hooks, for none. */
+void hy_gc_hook(struct hy_gc *, const struct hy_gc_hooks *hooks);
+/* The words of [begin, end) are roots of this collection. */
+void hy_gc_scan(struct hy_gc *, const void *begin, const void *end);
+/* This collection keeps the object that p points into, if any. */
+void hy_gc_keep(struct hy_gc *, const void *p);
+/* Whether this collection has come to the object that p points into; true for
+ * what is no object of the heap. */
+bool hy_gc_is_reached(struct hy_gc *, const void *p);
+
 /* Where the heap stands.  Exact while no other thread allocates. */
 struct hy_gc_stats {
     uint64_t heap_bytes;   /* blocks in use */
@@ -279,6 +312,7 @@ struct hy_gc_stats {
 };
 void hy_gc_stats(struct hy_gc *, struct hy_gc_stats *out);
 /* Change while running; the values as in hy_gc_config.  EINVAL. */
+void hy_gc_set_min_heap(struct hy_gc *, size_t min_heap);
 int hy_gc_set_limit(struct hy_gc *, size_t heap_limit);
 int hy_gc_set_growth(struct hy_gc *, double growth);
 

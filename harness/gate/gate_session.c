@@ -196,8 +196,8 @@ int gate_session_pair(struct gate_session *s, const struct plan_run *run,
                       const struct gate_turn *turn, struct outcome out[],
                       char *why, size_t why_size)
 {
-    const int is_duet =
-        s->config->is_duet && t->trace->threads == 1 && s->cpus >= 2;
+    const int is_duet = s->config->is_duet && t->trace->threads == 1 &&
+                        !t->trace->native && s->cpus >= 2;
     struct plan_run own[GATE_SIDES];
 
     for (int side = 0; side < GATE_SIDES; side++) {

@@ -62,6 +62,9 @@ struct meter {
     void (*thread_open)(void *run, unsigned thread);
     void (*thread_start)(void *run, unsigned thread);
     void (*thread_stop)(void *run, unsigned thread);
+    /* By the thread of a native workload whose request begins or ends. */
+    void (*request_begin)(void *run, unsigned thread);
+    void (*request_end)(void *run, unsigned thread);
     void (*report)(struct run_context *);
 };
 

@@ -47,7 +47,7 @@ static void report_packing(struct run_context *run)
                    (double)check_peak(run->checked) / peak);
 }
 
-static void check_report(struct run_context *run)
+static void report_blocks(struct run_context *run)
 {
     struct player p = {.allocator = run->allocator,
                        .heap = run->heap,
@@ -57,8 +57,16 @@ static void check_report(struct run_context *run)
     if (left != run->trace->totals.left_blocks)
         player_fail(&p, STATUS_ERROR, "%zu blocks left (want %llu)", left,
                     (unsigned long long)run->trace->totals.left_blocks);
-    emit_value(run, "checked_ops", "", "1", (double)run->trace->totals.ops);
     report_packing(run);
+}
+
+/* A native workload writes what it likes into its blocks, and verifies that
+ * itself: a run that comes to its end was right. */
+static void check_report(struct run_context *run)
+{
+    if (!run->trace->native)
+        report_blocks(run);
+    emit_value(run, "checked_ops", "", "1", (double)replay_ops(run->replay));
 }
 
 const struct meter meter_check = {

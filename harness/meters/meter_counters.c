@@ -231,7 +231,7 @@ static void report_cost(const struct run_context *run)
 static void report_by_operation(const struct run_context *run)
 {
     const struct counters_state *s = run->meter_state;
-    const double ops = (double)run->trace->totals.ops;
+    const double ops = (double)replay_ops(run->replay);
     double least = 2;
     char metric[COUNTER_NAME_MAX + 8];
 

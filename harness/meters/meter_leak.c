@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "collection.h"
 #include "meter.h"
 
 struct leak_state {
@@ -48,6 +49,8 @@ static void *free_all_left(void *arg)
     for (uint64_t i = 0; i < t->totals.left_blocks; i++)
         run->allocator->dealloc(run->heap, replay_left(run->replay, i),
                                 t->left[i].size);
+    if (run->allocator->collection)
+        run->allocator->collection->collect(run->heap, COLLECTION_FULL);
     if (run->allocator->leave)
         run->allocator->leave(run->heap);
     return NULL;

@@ -8,6 +8,7 @@
  */
 #include "mark_at.h"
 #include "meter.h"
+#include "native_request.h"
 #include "rss.h"
 
 struct memory_state {
@@ -71,7 +72,11 @@ static void memory_report(struct run_context *run)
 
     emit_value(run, "rss_baseline", "", "bytes", (double)s->baseline);
     emit_value(run, "rss_end", "", "bytes", above(s->end, s->baseline));
-    emit_value(run, "live_peak", "", "bytes", (double)t->totals.peak_bytes);
+    if (t->native)
+        emit_note(run, "%s is a program: nobody knows its live bytes",
+                  t->native->workload->name);
+    else
+        emit_value(run, "live_peak", "", "bytes", (double)t->totals.peak_bytes);
     for (unsigned i = 0; i < t->nmarks; i++)
         report_mark(run, i);
     if (t->totals.peak_bytes && atomic_load(&s->at_mark[0]))

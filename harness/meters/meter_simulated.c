@@ -99,7 +99,7 @@ static void emit_counts(const struct run_context *run, int with_caches,
         emit_value(run, counts[i].metric, "", "1", count);
         snprintf(metric, sizeof metric, "%s_per_op", counts[i].metric);
         emit_value(run, metric, "", "1",
-                   count / (double)run->trace->totals.ops);
+                   count / (double)replay_ops(run->replay));
     }
 }
 

@@ -52,7 +52,7 @@ static double clock_cost_ns(struct histogram *h)
 static void time_report(struct run_context *run)
 {
     struct time_state *s = run->meter_state;
-    double ops = (double)run->trace->totals.ops;
+    double ops = (double)replay_ops(run->replay);
     double wall = (double)(s->end.ns - s->begin.ns);
     double cpu = (double)replay_cpu_ns(run->replay);
 
@@ -61,7 +61,7 @@ static void time_report(struct run_context *run)
     emit_value(run, "wall_per_op", "", "ns", wall / ops);
     emit_value(run, "cpu_per_op", "", "ns", cpu / ops);
     emit_value(run, "ops", "", "1", ops);
-    if (run->trace->threads > 1)
+    if (run->trace->threads > 1 && !run->trace->native)
         emit_value(run, "wait", "", "ns",
                    (double)replay_wait_ticks(run->replay) *
                        clock_ns_per_tick(s->begin, s->end));

@@ -11,11 +11,12 @@
 #include "meter.h"
 
 extern const struct meter meter_time, meter_memory, meter_leak, meter_latency,
-    meter_check, meter_simulated, meter_counters;
+    meter_check, meter_simulated, meter_counters, meter_gc;
 
 const struct meter *const meters[] = {
-    &meter_time,  &meter_memory,    &meter_leak,     &meter_latency,
-    &meter_check, &meter_simulated, &meter_counters, NULL,
+    &meter_time,     &meter_memory, &meter_leak,
+    &meter_latency,  &meter_check,  &meter_simulated,
+    &meter_counters, &meter_gc,     NULL,
 };
 
 const struct meter *meter_find(const char *name)
@@ -28,7 +29,7 @@ const struct meter *meter_find(const char *name)
 
 const char *meter_names(void)
 {
-    return "time, memory, leak, latency, check, simulated, counters";
+    return "time, memory, leak, latency, check, simulated, counters, gc";
 }
 
 int meter_is(const char *text, const char *name)

@@ -126,7 +126,7 @@ refuses_knobs()
 tried=0
 for library in "$build"/libheapyard-*.so; do
     case $library in
-    *-record.so | *'*'*) continue ;;
+    *-record.so | *-gc.so | *'*'*) continue ;;
     esac
     tried=1
     backend=$(basename "$library" .so | sed 's/^libheapyard-//')

@@ -186,6 +186,8 @@ static void play_all(void *arg, int fd)
 
     for (size_t i = 0; allocators[i]; i++) {
         struct replay_case c = {.trace = trace, .allocator = allocators[i]};
+        if (c.allocator->missing)
+            continue;
         int is_floor = (c.allocator->traits & TRAIT_OVERLAPPING) != 0;
 
         c.workers_only = trace->totals.ops % 2 == 0;

@@ -1,0 +1,836 @@
+/* gc_mark.c - finding all that is reached: parallel, conservative marking.
+ *
+ * A marker has a stack of words that may be pointers.  A word passes a short
+ * queue before it is looked at, and its object and its mark are prefetched
+ * when it enters, so that the memory is there when it leaves.  The words of an
+ * object go to the stack from the last to the first: the first child comes off
+ * first, which is the order in which most programs allocate.
+ *
+ * Long objects are scanned a part at a time; what is left of one stands on the
+ * stack as a range (two words, the upper tagged).
+ *
+ * The collecting thread is marker 0.  The others sleep between collections;
+ * when one has nothing to do it says so, and the next that is busy and has
+ * words to spare gives the lower half of its stack: the oldest, which lead to
+ * the most.  Two markers may mark the same object, which costs its scan twice
+ * and nothing else; so marks are plain stores.
+ *
+ * A full stack drops words and remembers that; then all marked objects are
+ * scanned again until nothing was dropped.
+ *
+ * Source: R. Jones, A. Hosking & E. Moss, The Garbage Collection Handbook
+ * (2nd ed. 2023), ch. 2 and 14; C.-Y. Cher, A. Hosking & T. N. Vijaykumar,
+ * "Software prefetching for mark-sweep garbage collection", ASPLOS 2004.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#define _GNU_SOURCE /* syscall */
+
+#include "gc_heap.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+    QUEUE = 16,            /* words between prefetch and use; power of two */
+    PART_WORDS = 256,      /* of a long object at a time */
+    STACK_BYTES = 1 << 26, /* of address space a marker */
+    STACK_WORDS = STACK_BYTES / sizeof(uintptr_t),
+    STACK_KEPT = 1 << 20, /* bytes in memory between collections */
+    POOL_WORDS = 4096,    /* given away and not taken yet */
+    GIVE_LEAST = 4,       /* words on a stack that is asked to give */
+    LOOK_EVERY = 16,      /* objects between looks for idle markers */
+    HELP_OBJECTS = 30000, /* fewer are marked by one alone: waking another
+                             takes as long */
+    SPIN = 200
+};
+
+struct marker {
+    _Alignas(128) uintptr_t *stack;
+    size_t bottom, top; /* words; live: [bottom, top) */
+    struct gc_tally tally;
+    bool has_dropped;
+    struct hy_gc *gc;
+    pthread_t thread;
+    bool is_running;
+};
+
+/* Called with every object that is marked. */
+struct teller {
+    void (*tell)(void *object, void *arg);
+    void *arg;
+};
+
+struct gc_markers {
+    struct os_account *account;
+    unsigned n;                 /* that there are, with marker 0 */
+    bool is_helped;             /* this collection */
+    _Atomic uint32_t work_word; /* changes when helpers are wanted; odd: end */
+    /* Changed under pool_lock, read anywhere. */
+    _Alignas(64) _Atomic uint32_t idle;     /* markers without work */
+    _Atomic uint32_t is_over;               /* all are */
+    _Atomic uint32_t pooled;                /* words in pool */
+    _Alignas(64) pthread_mutex_t pool_lock; /* of all below */
+    bool is_open;                           /* helpers may still come in */
+    unsigned arrived;                       /* markers, with marker 0 */
+    _Atomic uint32_t left; /* helpers that came and are through */
+    uintptr_t pool[POOL_WORDS];
+    uint64_t last_objects; /* marked by the last collection */
+    const struct teller *teller;
+    struct marker marker[HY_GC_MARKERS_MAX];
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SCANS_STACKS __attribute__((no_sanitize_address))
+#else
+#define SCANS_STACKS
+#endif
+
+/* ---- the stack ---- */
+
+static inline void push(struct marker *m, uintptr_t word)
+{
+    m->stack[m->top++] = word;
+}
+
+/* Room for `words`, or they are dropped. */
+static bool has_room(struct marker *m, size_t words)
+{
+    if (__builtin_expect(m->top + words <= STACK_WORDS, 1))
+        return true;
+    m->has_dropped = true;
+    return false;
+}
+
+/* A range is its begin, then its end with this bit: both are even. */
+enum { RANGE_TAG = 1 };
+
+static void push_range(struct marker *m, uintptr_t begin, uintptr_t end)
+{
+    push(m, begin);
+    push(m, end | RANGE_TAG);
+}
+
+/* ---- scanning ---- */
+
+static inline bool in_heap(const struct hy_gc *gc, uintptr_t word)
+{
+    return word - gc->base < gc->extent;
+}
+
+static void pin(const struct hy_gc *gc, uintptr_t word)
+{
+    size_t b = (word - gc->base) >> BLOCK_SHIFT;
+
+    if (gc->sparse[b] && !gc->pinned[b])
+        gc->pinned[b] = 1;
+}
+
+/* Push what may be a pointer.  The tag is lost: an odd pointer leads to the
+ * same object as the even one below it. */
+static inline void push_word(struct marker *m, const struct hy_gc *gc,
+                             uintptr_t word, bool is_compacting)
+{
+    if (!in_heap(gc, word))
+        return;
+    if (is_compacting)
+        pin(gc, word);
+    push(m, word & ~(uintptr_t)RANGE_TAG);
+}
+
+SCANS_STACKS static inline void push_words(struct marker *m,
+                                           const uintptr_t *words, size_t n,
+                                           bool is_compacting)
+{
+    const struct hy_gc *gc = m->gc;
+
+    for (size_t i = n; i-- > 0;)
+        push_word(m, gc, words[i], is_compacting);
+}
+
+static void scan_part(struct marker *m, uintptr_t begin, uintptr_t end,
+                      bool is_compacting)
+{
+    size_t words = (end - begin) / sizeof(uintptr_t);
+
+    if (!has_room(m, PART_WORDS + 2))
+        return;
+    if (words > PART_WORDS) {
+        words = PART_WORDS;
+        push_range(m, begin + words * sizeof(uintptr_t), end);
+    }
+    push_words(m, (const uintptr_t *)begin, words, is_compacting);
+}
+
+static void scan_layout(struct marker *m, const struct hy_gc *gc,
+                        const uintptr_t *words, uint8_t layout)
+{
+    uint64_t left = gc->layout[layout].pointers;
+
+    if (!has_room(m, 64))
+        return;
+    while (left) {
+        const int i = 63 - __builtin_clzll(left);
+
+        left &= ~(UINT64_C(1) << i);
+        if (in_heap(gc, words[i]))
+            push(m, words[i] & ~(uintptr_t)RANGE_TAG);
+    }
+}
+
+/* ---- one object ---- */
+
+/* What the loop reads all the time, by value: a store of a mark may alias
+ * anything that is not a local. */
+struct view {
+    uintptr_t base;
+    size_t extent;
+    const struct gc_block *block;
+    uint8_t *mark, *hot;
+    uint8_t epoch;
+    bool is_compacting;
+};
+
+static struct view view_of(const struct hy_gc *gc, bool is_compacting)
+{
+    return (struct view){gc->base, gc->extent, gc->block,    gc->mark,
+                         gc->hot,  gc->epoch,  is_compacting};
+}
+
+/* What a marker's loop counts, and its stack's top. */
+struct hot {
+    uintptr_t *top;
+    struct gc_tally tally;
+};
+
+static void visit_large(struct marker *m, uintptr_t word, bool is_compacting,
+                        const struct teller *teller)
+{
+    struct hy_gc *gc = m->gc;
+    struct gc_object o;
+
+    if (!gc_find(gc, (void *)word, &o) || *o.mark == gc->epoch ||
+        *o.mark == MARK_HELD)
+        return;
+    *o.mark = gc->epoch;
+    m->tally.objects++;
+    m->tally.bytes += o.bytes;
+    if (teller)
+        teller->tell(o.start, teller->arg);
+    if (!gc_kind_is_leaf(o.info.kind))
+        scan_part(m, (uintptr_t)o.start, (uintptr_t)o.start + o.bytes,
+                  is_compacting);
+}
+
+/* Calls of what works on the marker itself, around which the top of its stack
+ * is put back. */
+#define WITH_MARKER(call)                                                      \
+    do {                                                                       \
+        m->top = (size_t)(h->top - m->stack);                                  \
+        call;                                                                  \
+        h->top = m->stack + m->top;                                            \
+    } while (0)
+
+/* The words that point into the heap go to the stack: by a branch, since what
+ * comes next off it must not wait for the words to arrive. */
+__attribute__((always_inline)) static inline void
+push_object(struct marker *m, const struct view *v, struct hot *h,
+            const uintptr_t *words, size_t bytes)
+{
+    uintptr_t *top = h->top;
+
+    for (size_t i = bytes / sizeof *words; i-- > 0;) {
+        const uintptr_t word = words[i];
+
+        if (word - v->base >= v->extent)
+            continue;
+        if (v->is_compacting)
+            pin(m->gc, word);
+        *top++ = word & ~(uintptr_t)RANGE_TAG;
+    }
+    h->top = top;
+}
+
+/* The fields of a layout that point to objects. */
+__attribute__((always_inline)) static inline void
+push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
+            const uintptr_t *words, uint8_t layout)
+{
+    const struct gc_layout l = gc->layout[layout];
+    uintptr_t *top = h->top;
+
+    for (size_t i = l.leading; i-- > 0;)
+        if (words[i] - v->base < v->extent)
+            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
+    for (uint64_t left = l.leading ? 0 : l.pointers; left;) {
+        const int i = 63 - __builtin_clzll(left);
+
+        left ^= UINT64_C(1) << i;
+        if (words[i] - v->base < v->extent)
+            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
+    }
+    h->top = top;
+}
+
+/* The object whose mark this is: mark it, and push what it holds. */
+__attribute__((always_inline)) static inline void
+visit(struct marker *m, const struct view *v, struct hot *h, uint8_t *mark,
+      const struct teller *teller)
+{
+    if (*mark == v->epoch)
+        return;
+    const size_t place = (size_t)(mark - v->mark);
+    const size_t b = place / MARKS_A_BLOCK;
+    const struct gc_block info = v->block[b];
+    const size_t bytes = (size_t)info.granules * GRANULE;
+    const uintptr_t start =
+        v->base + (b << BLOCK_SHIFT) + place % MARKS_A_BLOCK * bytes;
+
+    *mark = v->epoch;
+    if (v->hot[b] != v->epoch)
+        v->hot[b] = v->epoch;
+    h->tally.objects++;
+    h->tally.bytes += bytes;
+    if (teller)
+        WITH_MARKER(teller->tell((void *)start, teller->arg));
+    if (info.kind == KIND_LEAF || info.kind == KIND_EPHEMERON)
+        return;
+    if (__builtin_expect(bytes > PART_WORDS * sizeof(uintptr_t) ||
+                             h->top + PART_WORDS > m->stack + STACK_WORDS,
+                         0))
+        WITH_MARKER(scan_part(m, start, start + bytes, v->is_compacting));
+    else if (info.kind == KIND_SCANNED)
+        push_object(m, v, h, (const uintptr_t *)start, bytes);
+    else
+        push_fields(m->gc, v, h, (const uintptr_t *)start, info.layout);
+}
+
+/* ---- sharing ---- */
+
+/* Give the lower half away, but no half of a range. */
+static void give(struct gc_markers *all, struct marker *m)
+{
+    size_t n = (m->top - m->bottom) / 2;
+
+    if (n > POOL_WORDS - 1)
+        n = POOL_WORDS - 1;
+    if (m->stack[m->bottom + n] & RANGE_TAG)
+        n++;
+    pthread_mutex_lock(&all->pool_lock);
+    if (!atomic_load(&all->pooled)) {
+        memcpy(all->pool, m->stack + m->bottom, n * sizeof *all->pool);
+        m->bottom += n;
+        atomic_store(&all->pooled, (uint32_t)n);
+    }
+    pthread_mutex_unlock(&all->pool_lock);
+}
+
+static void look_for_idle(struct gc_markers *all, struct marker *m)
+{
+    if (atomic_load_explicit(&all->idle, memory_order_relaxed) &&
+        !atomic_load_explicit(&all->pooled, memory_order_relaxed) &&
+        m->top - m->bottom >= GIVE_LEAST)
+        give(all, m);
+}
+
+/* Take what was given, or find that all are idle, and so that nobody will give
+ * any more: only one that is not idle does. */
+static bool take(struct gc_markers *all, struct marker *m)
+{
+    pthread_mutex_lock(&all->pool_lock);
+    const uint32_t n = atomic_load(&all->pooled);
+
+    if (n) {
+        m->bottom = 0;
+        m->top = n;
+        memcpy(m->stack, all->pool, n * sizeof *all->pool);
+        atomic_store(&all->pooled, 0);
+        atomic_fetch_sub(&all->idle, 1);
+    } else if (atomic_load(&all->idle) == all->arrived) {
+        atomic_store(&all->is_over, 1);
+    }
+    pthread_mutex_unlock(&all->pool_lock);
+    return n > 0;
+}
+
+static void become_idle(struct gc_markers *all)
+{
+    pthread_mutex_lock(&all->pool_lock);
+    atomic_fetch_add(&all->idle, 1);
+    pthread_mutex_unlock(&all->pool_lock);
+}
+
+/* Wait for work; false: marking is over. */
+static bool await_work(struct gc_markers *all, struct marker *m)
+{
+    become_idle(all);
+    for (unsigned turn = 0; !atomic_load(&all->is_over); turn++) {
+        if (turn % 8 == 0 && take(all, m))
+            return true;
+        if (turn < SPIN)
+            __builtin_ia32_pause();
+        else
+            sched_yield();
+    }
+    return false;
+}
+
+/* ---- the loop ---- */
+
+/* Where the mark of the object is that the word points into, prefetched with
+ * the object; or NULL: it is none, or large and already dealt with. */
+__attribute__((always_inline)) static inline uint8_t *
+look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
+        const struct teller *teller)
+{
+    const uintptr_t offset = word - v->base;
+    const size_t b = offset >> BLOCK_SHIFT;
+    const struct gc_block info = v->block[b];
+
+    if (__builtin_expect(info.kind >= KIND_SMALL_END, 0)) {
+        WITH_MARKER(visit_large(m, word, v->is_compacting, teller));
+        return NULL;
+    }
+    const uint32_t i = gc_index(info, offset);
+
+    if (__builtin_expect((i + 1) * info.granules > MARKS_A_BLOCK, 0) ||
+        __builtin_expect(info.kind == KIND_UNCOLLECTABLE, 0))
+        return NULL; /* the rest at a block's end, or a root itself */
+    uint8_t *mark = v->mark + b * MARKS_A_BLOCK + i;
+
+    __builtin_prefetch((const void *)word);
+    __builtin_prefetch(mark, 1);
+    return mark;
+}
+
+/* Take the next word off the stack; a range gives the words of its first
+ * part.  0: the stack is empty. */
+__attribute__((always_inline)) static inline uintptr_t
+pop(struct marker *m, const struct view *v, struct hot *h)
+{
+    while (h->top > m->stack + m->bottom) {
+        const uintptr_t word = *--h->top;
+
+        if (__builtin_expect(!(word & RANGE_TAG), 1))
+            return word;
+        const uintptr_t begin = *--h->top;
+
+        WITH_MARKER(scan_part(m, begin, word - RANGE_TAG, v->is_compacting));
+    }
+    m->bottom = 0;
+    h->top = m->stack;
+    return 0;
+}
+
+/* Work until stack and queue are empty.  In a queue that is not full stand
+ * marks that are set. */
+__attribute__((always_inline)) static inline void
+drain(struct marker *m, bool is_compacting, bool is_alone,
+      const struct teller *teller)
+{
+    struct gc_markers *all = m->gc->markers;
+    const struct view view = view_of(m->gc, is_compacting), *v = &view;
+    struct hot hot = {.top = m->stack + m->top}, *h = &hot;
+    uint8_t set = v->epoch, *queue[QUEUE];
+    unsigned turn = 0, empty = 0;
+
+    for (unsigned i = 0; i < QUEUE; i++)
+        queue[i] = &set;
+    while (empty <= QUEUE) { /* the last one out may have pushed some */
+        const uintptr_t word = pop(m, v, h);
+        uint8_t *in = word ? look_up(m, v, h, word, teller) : NULL;
+        uint8_t *out = queue[turn % QUEUE];
+
+        queue[turn++ % QUEUE] = in ? in : &set;
+        empty = word ? 0 : empty + 1;
+        visit(m, v, h, out, teller);
+        if (!is_alone && turn % LOOK_EVERY == 0)
+            WITH_MARKER(look_for_idle(all, m));
+    }
+    m->top = 0;
+    m->tally.objects += h->tally.objects;
+    m->tally.bytes += h->tally.bytes;
+}
+
+static void drain_plain(struct marker *m)
+{
+    drain(m, false, true, NULL);
+}
+
+static void drain_compacting(struct marker *m)
+{
+    drain(m, true, true, NULL);
+}
+
+static void drain_helped(struct marker *m)
+{
+    do
+        drain(m, false, false, NULL);
+    while (await_work(m->gc->markers, m));
+}
+
+static void drain_helped_compacting(struct marker *m)
+{
+    do
+        drain(m, true, false, NULL);
+    while (await_work(m->gc->markers, m));
+}
+
+static void drain_with_others(struct marker *m)
+{
+    if (m->gc->is_compacting)
+        drain_helped_compacting(m);
+    else
+        drain_helped(m);
+}
+
+static void drain_alone(struct marker *m)
+{
+    const struct teller *teller = m->gc->markers->teller;
+
+    if (teller)
+        drain(m, m->gc->is_compacting, true, teller);
+    else if (m->gc->is_compacting)
+        drain_compacting(m);
+    else
+        drain_plain(m);
+}
+
+/* ---- helpers ---- */
+
+static void futex_wait(_Atomic uint32_t *word, uint32_t value)
+{
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake_all(_Atomic uint32_t *word)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+enum { WORK_END = 1, WORK_STEP = 2 };
+
+/* One that wakes too late does not come in, so nobody waits for it. */
+static bool come_in(struct gc_markers *all)
+{
+    pthread_mutex_lock(&all->pool_lock);
+    const bool is_open = all->is_open;
+
+    all->arrived += is_open;
+    pthread_mutex_unlock(&all->pool_lock);
+    return is_open;
+}
+
+static void *helper_main(void *arg)
+{
+    struct marker *m = arg;
+    struct gc_markers *all = m->gc->markers;
+    uint32_t seen = 0;
+
+    for (;;) {
+        uint32_t now = atomic_load(&all->work_word);
+
+        if (now & WORK_END)
+            return NULL;
+        if (now == seen) {
+            futex_wait(&all->work_word, seen);
+            continue;
+        }
+        seen = now;
+        if (come_in(all)) {
+            drain_with_others(m);
+            atomic_fetch_add(&all->left, 1);
+        }
+    }
+}
+
+/* Helpers take no signals: they are nobody the program knows. */
+static int start_helper(struct marker *m)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int err = pthread_create(&m->thread, NULL, helper_main, m);
+
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    m->is_running = !err;
+    return err;
+}
+
+static int marker_open(struct hy_gc *gc, struct marker *m)
+{
+    m->gc = gc;
+    m->stack = os_pages_map(NULL, STACK_BYTES);
+    return m->stack ? 0 : ENOMEM;
+}
+
+int gc_markers_open(struct hy_gc *gc)
+{
+    struct gc_markers *all = os_pages_map(NULL, sizeof *all);
+    const unsigned wanted = gc->config.markers;
+
+    if (!all)
+        return ENOMEM;
+    gc->markers = all;
+    pthread_mutex_init(&all->pool_lock, NULL);
+    int err = marker_open(gc, &all->marker[0]);
+
+    if (err)
+        return err;
+    for (all->n = 1; all->n < wanted; all->n++)
+        if (marker_open(gc, &all->marker[all->n]))
+            break; /* fewer, then */
+    return 0;
+}
+
+static bool wants_helpers(const struct gc_markers *all)
+{
+    return all->n > 1 && all->last_objects >= HELP_OBJECTS;
+}
+
+/* Helpers start with the first collection that is worth it. */
+void gc_markers_start(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    if (!wants_helpers(all))
+        return;
+    for (unsigned i = 1; i < all->n; i++)
+        if (!all->marker[i].is_running && start_helper(&all->marker[i]))
+            all->n = i;
+}
+
+void gc_markers_close(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    if (!all)
+        return;
+    atomic_fetch_or(&all->work_word, WORK_END);
+    futex_wake_all(&all->work_word);
+    for (unsigned i = 0; i < HY_GC_MARKERS_MAX; i++) {
+        if (all->marker[i].is_running)
+            pthread_join(all->marker[i].thread, NULL);
+        os_pages_unmap(NULL, all->marker[i].stack, STACK_BYTES);
+    }
+    pthread_mutex_destroy(&all->pool_lock);
+    os_pages_unmap(NULL, all, sizeof *all);
+    gc->markers = NULL;
+}
+
+void gc_markers_forget(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    for (unsigned i = 1; i < all->n; i++)
+        all->marker[i].is_running = false;
+    atomic_store(&all->work_word, 0);
+    pthread_mutex_init(&all->pool_lock, NULL);
+}
+
+/* ---- a collection ---- */
+
+unsigned gc_mark_begin(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    all->is_helped = wants_helpers(all);
+    pthread_mutex_lock(&all->pool_lock);
+    atomic_store(&all->idle, 0);
+    atomic_store(&all->is_over, 0);
+    atomic_store(&all->pooled, 0);
+    atomic_store(&all->left, 0);
+    all->arrived = 1;
+    all->is_open = all->is_helped;
+    pthread_mutex_unlock(&all->pool_lock);
+    for (unsigned i = 0; i < all->n; i++) {
+        struct marker *m = &all->marker[i];
+
+        m->bottom = m->top = 0;
+        m->tally = (struct gc_tally){0};
+        m->has_dropped = false;
+    }
+    if (all->is_helped) {
+        atomic_fetch_add(&all->work_word, WORK_STEP);
+        futex_wake_all(&all->work_word);
+    }
+    return all->is_helped ? all->n : 1;
+}
+
+void gc_mark_range(struct hy_gc *gc, uintptr_t begin, uintptr_t end)
+{
+    struct marker *m = &gc->markers->marker[0];
+
+    begin = (begin + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1);
+    end &= ~(sizeof(uintptr_t) - 1);
+    if (begin < end && has_room(m, 2))
+        push_range(m, begin, end);
+}
+
+void gc_mark_pointer(struct hy_gc *gc, const void *p)
+{
+    struct marker *m = &gc->markers->marker[0];
+
+    if (in_heap(gc, (uintptr_t)p) && has_room(m, 1))
+        push(m, (uintptr_t)p & ~(uintptr_t)RANGE_TAG);
+}
+
+void gc_mark_ambiguous(struct hy_gc *gc, const void *p)
+{
+    struct marker *m = &gc->markers->marker[0];
+
+    if (has_room(m, 1))
+        push_word(m, gc, (uintptr_t)p, gc->is_compacting);
+}
+
+void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
+{
+    struct marker *m = &gc->markers->marker[0];
+    struct gc_object o;
+
+    if (!gc_find(gc, object, &o) || gc_kind_is_leaf(o.info.kind))
+        return;
+    const uintptr_t *words = (const uintptr_t *)(void *)o.start;
+
+    if (o.info.kind == KIND_LAYOUT && !ignore_self) {
+        scan_layout(m, gc, words, o.info.layout);
+        return;
+    }
+    if (!ignore_self) {
+        scan_part(m, (uintptr_t)words, (uintptr_t)words + o.bytes,
+                  gc->is_compacting);
+        return;
+    }
+    const bool is_precise = o.info.kind == KIND_LAYOUT;
+    const uint64_t pointers = gc->layout[o.info.layout].pointers;
+
+    for (size_t i = o.bytes / sizeof *words; i-- > 0;)
+        if (words[i] - (uintptr_t)o.start >= o.bytes && has_room(m, 1) &&
+            (!is_precise || (i < 64 && pointers >> i & 1)))
+            push_word(m, gc, words[i], gc->is_compacting && !is_precise);
+}
+
+static bool is_reached(const struct hy_gc *gc, uint8_t mark)
+{
+    return mark == gc->epoch || mark == MARK_HELD;
+}
+
+/* Scan everything that is marked, or a root itself, again. */
+static void mend_dropped(struct hy_gc *gc)
+{
+    const size_t end = gc->extent >> BLOCK_SHIFT;
+
+    for (size_t b = 0; b < end; b++) {
+        const struct gc_block info = gc->block[b];
+        const size_t bytes = (size_t)info.granules * GRANULE;
+        char *start = gc_block_start(gc, b);
+
+        if ((info.kind == KIND_LARGE_SCANNED ||
+             info.kind == KIND_LARGE_UNCOLLECTABLE) &&
+            is_reached(gc, gc->mark[b * MARKS_A_BLOCK]))
+            gc_mark_contents(gc, start, false);
+        if (info.kind != KIND_SCANNED && info.kind != KIND_LAYOUT &&
+            info.kind != KIND_UNCOLLECTABLE)
+            continue;
+        for (size_t i = 0; (i + 1) * bytes <= BLOCK_BYTES; i++)
+            if (is_reached(gc, gc->mark[b * MARKS_A_BLOCK + i])) {
+                gc_mark_contents(gc, start + i * bytes, false);
+                drain_alone(&gc->markers->marker[0]);
+            }
+    }
+}
+
+static bool take_dropped(struct gc_markers *all)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < all->n; i++) {
+        any = any || all->marker[i].has_dropped;
+        all->marker[i].has_dropped = false;
+    }
+    return any;
+}
+
+/* Shut helpers out, and wait for those that came in. */
+static void close_door(struct gc_markers *all)
+{
+    pthread_mutex_lock(&all->pool_lock);
+    all->is_open = false;
+    const unsigned helpers = all->arrived - 1;
+
+    pthread_mutex_unlock(&all->pool_lock);
+    while (atomic_load(&all->left) < helpers)
+        sched_yield();
+    all->is_helped = false;
+}
+
+void gc_mark_make_room(struct hy_gc *gc)
+{
+    struct marker *m = &gc->markers->marker[0];
+
+    if (m->top > STACK_WORDS / 2)
+        drain_alone(m);
+}
+
+static void drain_all(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+
+    if (all->is_helped) {
+        drain_with_others(&all->marker[0]);
+        close_door(all);
+    } else {
+        drain_alone(&all->marker[0]);
+    }
+    while (take_dropped(all))
+        mend_dropped(gc);
+}
+
+void gc_mark_drain(struct hy_gc *gc)
+{
+    drain_all(gc);
+    while (gc->hooks.reached && gc->hooks.reached(gc->hooks.arg))
+        drain_all(gc);
+}
+
+void gc_mark_drain_telling(struct hy_gc *gc,
+                           void (*tell)(void *object, void *arg), void *arg)
+{
+    const struct teller teller = {tell, arg};
+
+    gc->markers->teller = &teller;
+    gc_mark_drain(gc);
+    gc->markers->teller = NULL;
+}
+
+struct gc_tally gc_mark_end(struct hy_gc *gc)
+{
+    struct gc_markers *all = gc->markers;
+    struct gc_tally sum = {0};
+
+    for (unsigned i = 0; i < all->n; i++) {
+        struct marker *m = &all->marker[i];
+
+        sum.objects += m->tally.objects;
+        sum.bytes += m->tally.bytes;
+        os_pages_discard((char *)m->stack + STACK_KEPT,
+                         STACK_BYTES - STACK_KEPT);
+    }
+    all->last_objects = sum.objects;
+    return sum;
+}
+
+bool gc_is_marked(const struct hy_gc *gc, const void *p)
+{
+    struct gc_object o;
+
+    if (!gc_find(gc, p, &o))
+        return true; /* not ours: never dies */
+    return *o.mark == gc->epoch || *o.mark == MARK_HELD;
+}

@@ -1,0 +1,457 @@
+/* test_gc_workloads.c - the workloads of collectors do what they say.
+ *
+ * Each is run over memory that counts, overwrites what is freed and refuses an
+ * allocation on demand, and over a collector that holds it to the rules of
+ * native.h (tiny_gc.h).
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "forked.h"
+#include "native.h"
+#include "tiny_gc.h"
+#include "workload.h"
+
+extern const struct workload cache_server_workload;
+extern const struct workload ephemerons_workload;
+extern const struct workload finalizers_workload;
+extern const struct workload gcbench_workload;
+extern const struct workload gcold_workload;
+extern const struct workload quads_workload;
+extern const struct workload splay_workload;
+
+enum { THREADS_MAX = 4 };
+
+/* A workload, small. */
+struct program {
+    const struct workload *workload;
+    const char *knobs;
+    double scale;
+};
+
+static const struct program freeing[] = {
+    {&gcbench_workload, "depth=6:array=100", 0.1},
+    {&quads_workload, "depth=3:multiple=9", 1},
+    {&splay_workload, "size=30:depth=2:modifications=5:runs=20", 1},
+    {&gcold_workload, "size=1:height=7:ratio=50:mutations=40", 0.005},
+    {&gcold_workload, "size=1:height=6:ratio=0.7:mutations=0:work=1", 0.003},
+    {&cache_server_workload,
+     "cache=20k:keys=100:sessions=10:session-requests=3:puts=20:deletes=10"
+     ":scans=5:shared=30",
+     0.001},
+    {&cache_server_workload,
+     "cache=4k:keys=9:sessions=1:headers=0:terms=0:shared=100", 0.001},
+};
+enum { FREEING = sizeof freeing / sizeof *freeing };
+
+static const struct program collecting[] = {
+    {&ephemerons_workload, "links=1000:order=chain", 0.2},
+    {&ephemerons_workload, "links=1000:order=reverse:rounds=2", 1},
+    {&ephemerons_workload, "links=1001:order=random:rounds=2", 1},
+    {&finalizers_workload, "objects=500:rounds=3", 1},
+};
+enum { COLLECTING = sizeof collecting / sizeof *collecting };
+
+/* ---- memory that counts ---- */
+
+struct counted {
+    _Atomic uint64_t allocs, frees; /* that gave memory; of it */
+    _Atomic uint64_t calls;
+    _Atomic uint64_t wrong; /* frees of another size than allocated */
+    uint64_t fail_at;       /* the call that gives NULL; 0: none */
+    uint64_t fail_for;      /* … and so many calls from there */
+};
+
+/* Before each block. */
+struct label {
+    uint64_t size, magic;
+};
+
+static const uint64_t LABEL_MAGIC = UINT64_C(0x600d600d600d600d);
+
+static void *counted_give(struct heap *heap, size_t size, int fill)
+{
+    struct counted *c = (struct counted *)heap;
+    uint64_t call = atomic_fetch_add(&c->calls, 1) + 1;
+
+    if (c->fail_at && call >= c->fail_at && call - c->fail_at < c->fail_for)
+        return NULL;
+    struct label *label = malloc(sizeof *label + size);
+    cr_assert_not_null(label);
+    *label = (struct label){size, LABEL_MAGIC};
+    memset(label + 1, fill, size);
+    atomic_fetch_add(&c->allocs, 1);
+    return label + 1;
+}
+
+static void *counted_alloc(struct heap *heap, size_t size)
+{
+    return counted_give(heap, size, 0);
+}
+
+static void *counted_leaf(struct heap *heap, size_t size)
+{
+    return counted_give(heap, size, 0xa5);
+}
+
+static void counted_free(struct heap *heap, void *p, size_t size)
+{
+    struct counted *c = (struct counted *)heap;
+    struct label *label = (struct label *)p - 1;
+
+    if (label->magic != LABEL_MAGIC || label->size != size) {
+        atomic_fetch_add(&c->wrong, 1);
+        return;
+    }
+    label->magic = 0;
+    memset(p, 0xdd, size);
+    free(label);
+    atomic_fetch_add(&c->frees, 1);
+}
+
+static struct native_memory counted_memory(struct counted *c)
+{
+    return (struct native_memory){
+        .heap = (struct heap *)c,
+        .alloc = counted_alloc,
+        .alloc_leaf = counted_leaf,
+        .dealloc = counted_free,
+    };
+}
+
+/* ---- running ---- */
+
+struct lane {
+    struct native native;
+    const struct workload *workload;
+    uint64_t units; /* begun and ended */
+    int open;
+    int err;
+};
+
+static void begin_unit(struct native *n)
+{
+    struct lane *lane = n->harness;
+
+    cr_assert_eq(lane->open++, 0, "units do not nest");
+}
+
+static void end_unit(struct native *n)
+{
+    struct lane *lane = n->harness;
+
+    cr_assert_eq(--lane->open, 0);
+    lane->units++;
+}
+
+static void *run_lane(void *arg)
+{
+    struct lane *lane = arg;
+
+    lane->err = lane->workload->run(&lane->native);
+    return NULL;
+}
+
+struct played {
+    int err; /* the first of all threads */
+    uint64_t allocs, bytes, units;
+};
+
+static void run_lanes(struct lane lane[], unsigned threads)
+{
+    pthread_t id[THREADS_MAX];
+
+    for (unsigned t = 1; t < threads; t++)
+        cr_assert_eq(pthread_create(&id[t], NULL, run_lane, &lane[t]), 0);
+    run_lane(&lane[0]);
+    for (unsigned t = 1; t < threads; t++)
+        pthread_join(id[t], NULL);
+}
+
+static struct played play(const struct program *p,
+                          const struct native_memory *memory, unsigned threads,
+                          uint64_t seed)
+{
+    struct lane lane[THREADS_MAX] = {0};
+    struct played played = {0};
+    struct knob_values knobs;
+    void *shared = NULL;
+    char why[200];
+
+    cr_assert_eq(workload_knobs(p->workload, p->knobs, &knobs, why, sizeof why),
+                 0, "%s", why);
+    for (unsigned t = 0; t < threads; t++) {
+        lane[t].workload = p->workload;
+        lane[t].native = (struct native){
+            .memory = *memory,
+            .knobs = &knobs,
+            .seed = seed * 64 + t,
+            .scale = p->scale,
+            .thread = t,
+            .threads = threads,
+            .begin = begin_unit,
+            .end = end_unit,
+            .collect = memory->is_collected ? tiny_gc_collect : NULL,
+            .harness = &lane[t]};
+    }
+    played.err = p->workload->prepare(&lane[0].native, &shared);
+    if (played.err)
+        return played;
+    for (unsigned t = 0; t < threads; t++)
+        lane[t].native.shared = shared;
+    run_lanes(lane, threads);
+    p->workload->finish(&lane[0].native);
+    for (unsigned t = 0; t < threads; t++) {
+        if (!played.err)
+            played.err = lane[t].err;
+        played.allocs += lane[t].native.allocs;
+        played.bytes += lane[t].native.bytes;
+        played.units += lane[t].units;
+    }
+    return played;
+}
+
+/* ---- memory that is freed ---- */
+
+static struct played play_counted(const struct program *p, struct counted *c,
+                                  unsigned threads, uint64_t seed)
+{
+    struct native_memory memory = counted_memory(c);
+    struct played played = play(p, &memory, threads, seed);
+
+    cr_assert_eq(c->wrong, 0, "%s:%s: %lu frees of a wrong size",
+                 p->workload->name, p->knobs, (unsigned long)c->wrong);
+    cr_assert_eq(c->allocs, c->frees, "%s:%s: %lu of %lu freed",
+                 p->workload->name, p->knobs, (unsigned long)c->frees,
+                 (unsigned long)c->allocs);
+    return played;
+}
+
+Test(gc_workloads, all_is_freed_and_right)
+{
+    for (int i = 0; i < FREEING; i++)
+        for (unsigned threads = 1; threads <= 3; threads++)
+            for (uint64_t seed = 1; seed <= 5; seed++) {
+                struct counted c = {0};
+                struct played played =
+                    play_counted(&freeing[i], &c, threads, seed);
+
+                cr_assert_eq(played.err, 0, "%s: %d", freeing[i].workload->name,
+                             played.err);
+                cr_assert_eq(played.allocs, c.calls,
+                             "every allocation is counted");
+                cr_assert_gt(played.allocs, 1000);
+                cr_assert_gt(played.bytes, 16 * played.allocs);
+            }
+}
+
+Test(gc_workloads, a_seed_gives_the_same_allocations)
+{
+    for (int i = 0; i < FREEING; i++) {
+        struct counted c[3] = {0};
+        struct played one = play_counted(&freeing[i], &c[0], 1, 7);
+        struct played again = play_counted(&freeing[i], &c[1], 1, 7);
+        struct played other = play_counted(&freeing[i], &c[2], 1, 8);
+        bool is_random = freeing[i].workload == &cache_server_workload;
+
+        cr_assert_eq(one.allocs, again.allocs);
+        cr_assert_eq(one.bytes, again.bytes);
+        cr_assert_eq(one.bytes != other.bytes, is_random, "%s",
+                     freeing[i].workload->name);
+    }
+}
+
+Test(gc_workloads, units_of_work_are_told)
+{
+    static const uint64_t want[FREEING] = {0, 0, 100, 2, 1, 200, 200};
+
+    for (int i = 0; i < FREEING; i++) {
+        struct counted c = {0};
+
+        cr_assert_eq(play_counted(&freeing[i], &c, 1, 1).units, want[i], "%s",
+                     freeing[i].workload->name);
+    }
+}
+
+/* For one allocation, or for all from there on. */
+static void fail_at(const struct program *p, uint64_t at, uint64_t calls,
+                    unsigned threads)
+{
+    struct counted c = {.fail_at = at, .fail_for = calls};
+    int err = play_counted(p, &c, threads, 1).err;
+
+    cr_assert_eq(err, ENOMEM, "%s:%s: %d when allocation %lu failed",
+                 p->workload->name, p->knobs, err, (unsigned long)at);
+}
+
+Test(gc_workloads, no_memory_is_said_and_leaves_nothing)
+{
+    for (int i = 0; i < FREEING; i++) {
+        struct counted c = {0};
+        play_counted(&freeing[i], &c, 1, 1);
+        uint64_t calls = c.calls;
+
+        for (uint64_t at = 1; at <= calls; at += 1 + (at > 100 ? at / 25 : 0)) {
+            fail_at(&freeing[i], at, 1, 1);
+            fail_at(&freeing[i], at, UINT64_MAX, 1);
+        }
+        fail_at(&freeing[i], calls, 1, 1);
+    }
+}
+
+Test(gc_workloads, no_memory_for_one_of_two_threads)
+{
+    for (int i = 0; i < FREEING; i++) {
+        struct counted c = {0};
+        play_counted(&freeing[i], &c, 1, 1);
+        uint64_t calls = c.calls;
+
+        for (uint64_t at = 1; at < calls; at += calls / 7)
+            fail_at(&freeing[i], at, 1, 2);
+    }
+}
+
+Test(gc_workloads, what_memory_cannot_do_is_said)
+{
+    for (int i = 0; i < COLLECTING; i++) {
+        struct counted c = {0};
+
+        cr_assert_eq(play_counted(&collecting[i], &c, 1, 1).err, ENOTSUP);
+    }
+}
+
+Test(gc_workloads, a_cache_that_asks_for_more_than_all_is_refused)
+{
+    struct knob_values values;
+    char why[200];
+
+    cr_assert_eq(workload_knobs(&cache_server_workload, "puts=60:scans=50",
+                                &values, why, sizeof why),
+                 EINVAL);
+    cr_assert_str_eq(why, "cache-server: puts, deletes and scans are 113 % of "
+                          "the requests (want at most 100)");
+}
+
+/* ---- memory that is collected ---- */
+
+enum { RANGE = 16 << 20 };
+
+/* What a run on the tiny collector came to; the heap is closed. */
+static int play_collected(const struct program *p, uint64_t seed,
+                          const struct tiny_gc_config *want,
+                          struct tiny_gc_counts *counts)
+{
+    int base = 0;
+    struct tiny_gc_config config = *want;
+    struct native_memory memory;
+
+    config.bytes = RANGE;
+    config.stack_base = &base;
+    struct tiny_gc *gc = tiny_gc_open(&config, &memory);
+    cr_assert_not_null(gc);
+    int err = play(p, &memory, 1, seed).err;
+    native_scrub();
+    tiny_gc_count(gc, counts);
+    cr_assert_eq(counts->faults, 0, "%s:%s: %s", p->workload->name, p->knobs,
+                 counts->fault);
+    tiny_gc_close(gc);
+    return err;
+}
+
+static void keep_the_rules(const struct program *p, uint64_t seed,
+                           bool has_layouts)
+{
+    struct tiny_gc_config config = {.period = 211 + 100 * seed,
+                                    .has_layouts = has_layouts};
+    struct tiny_gc_counts counts;
+    int err = play_collected(p, seed, &config, &counts);
+
+    cr_assert_eq(err, 0, "%s:%s: %d", p->workload->name, p->knobs, err);
+    cr_assert_gt(counts.collections, 2);
+    cr_assert_lt(counts.live, 100, "%s:%s keeps %lu objects in the end",
+                 p->workload->name, p->knobs, (unsigned long)counts.live);
+}
+
+Test(gc_workloads, a_collector_takes_only_what_is_dropped)
+{
+    for (int layouts = 0; layouts <= 1; layouts++)
+        for (uint64_t seed = 1; seed <= 2; seed++) {
+            for (int i = 0; i < FREEING; i++)
+                keep_the_rules(&freeing[i], seed, layouts);
+            for (int i = 0; i < COLLECTING; i++)
+                keep_the_rules(&collecting[i], seed, layouts);
+        }
+}
+
+static void fail_collected_at(const struct program *p, uint64_t at)
+{
+    struct tiny_gc_config config = {.period = 1009, .fail_at = at};
+    struct tiny_gc_counts counts;
+    int err = play_collected(p, 1, &config, &counts);
+
+    cr_assert_eq(err, ENOMEM, "%s:%s: %d when allocation %lu failed",
+                 p->workload->name, p->knobs, err, (unsigned long)at);
+}
+
+Test(gc_workloads, no_memory_of_a_collector_is_said)
+{
+    for (int i = 0; i < COLLECTING; i++)
+        for (uint64_t at = 1; at<500; at += at> 9 ? 61 : 1)
+            fail_collected_at(&collecting[i], at);
+}
+
+struct loss {
+    struct program program;
+    uint64_t at;  /* the number of the allocation at which an object is lost */
+    unsigned nth; /* the how manieth oldest */
+};
+
+/* A run in which a live object is lost; says what came of it. */
+static void lose_one(void *arg, int fd)
+{
+    const struct loss *loss = arg;
+    struct tiny_gc_config config = {
+        .period = 1000000, .lose_at = loss->at, .lose_nth = loss->nth};
+    struct tiny_gc_counts counts;
+    int err = play_collected(&loss->program, 1, &config, &counts);
+
+    dprintf(fd, "%s", err == EBADMSG ? "noticed" : "not noticed");
+}
+
+/* In a process of its own: a program that meets it may also crash. */
+Test(gc_workloads, a_lost_object_is_noticed)
+{
+    static const struct loss losses[] = {
+        {{&gcbench_workload, "depth=6:array=100", 0.02}, 900, 2},
+        {{&quads_workload, "depth=3:multiple=20", 1}, 900, 2},
+        {{&splay_workload, "size=30:depth=2:modifications=5:runs=20", 1},
+         2050,
+         2},
+        {{&gcold_workload, "size=1:height=7:ratio=1000000:mutations=0", 0.005},
+         900,
+         2},
+        {{&cache_server_workload, "cache=20k:keys=100:sessions=10", 0.001},
+         7000,
+         3},
+        {{&ephemerons_workload, "links=1000", 0.2}, 900, 2},
+        {{&finalizers_workload, "objects=1000", 0.2}, 900, 2},
+    };
+
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+        struct loss loss = losses[i];
+        char said[100];
+
+        run_forked(lose_one, &loss, said, sizeof said);
+        cr_assert_str_eq(said, "noticed", "%s: %s", loss.program.workload->name,
+                         said);
+    }
+}
