@@ -15,13 +15,16 @@ extern const struct allocator arena_allocator;
 extern const struct allocator slab_allocator;
 extern const struct allocator buddy_allocator;
 extern const struct allocator pool_allocator;
-extern const struct allocator waste_allocator;
+extern const struct allocator gc_allocator;
 extern const struct allocator bdwgc_allocator;
+extern const struct allocator waste_allocator;
 
 const struct allocator *const allocators[] = {
-    &null_allocator,  &system_allocator, &arena_allocator,
-    &slab_allocator,  &buddy_allocator,  &pool_allocator,
-    &waste_allocator, &bdwgc_allocator,  NULL,
+    &null_allocator,  &system_allocator,
+    &arena_allocator, &slab_allocator,
+    &buddy_allocator, &pool_allocator,
+    &gc_allocator,    &bdwgc_allocator,
+    &waste_allocator, NULL,
 };
 
 static const struct knob no_knobs[] = {{.name = NULL}};

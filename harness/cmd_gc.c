@@ -381,6 +381,15 @@ static int run_study(struct gc_command *c)
     return code;
 }
 
+/* It prints what it finds, and leaves no files. */
+static int tune(struct gc_command *c)
+{
+    int code = gc_tune(&c->study, c->goal);
+
+    rmdir(c->folder);
+    return code;
+}
+
 int cmd_gc(int argc, char **argv)
 {
     struct gc_command c = {.study = {.verb = argv[0]}};
@@ -390,11 +399,13 @@ int cmd_gc(int argc, char **argv)
     int err = make_folder(&c);
 
     if (!err && c.goal)
-        return gc_tune(&c.study, c.goal);
+        return tune(&c);
     if (!err)
         err = c.args.resume ? read_study(&c) : begin_study(&c);
-    if (err)
+    if (err) {
+        rmdir(c.folder); /* if there is nothing in it */
         return fail(&c, err);
+    }
     doctor_warn(c.study.verb, c.folder, stderr);
     int code = run_study(&c);
 

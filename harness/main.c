@@ -26,7 +26,7 @@ static const struct verb {
     {"report", cmd_report, "print the table, draw the charts"},
     {"history", cmd_history, "keep medians of many commits, find changes"},
     {"record", cmd_record, "record the allocations of a program"},
-    {"trace", cmd_trace, "look into a recorded trace"},
+    {"trace", cmd_trace, "look into traces, convert, cut and combine them"},
     {"gate", cmd_gate, "judge a build or a library against another"},
     {"calibrate", cmd_calibrate, "measure how often the gate is wrong here"},
     {"gc", cmd_gc, "study collectors at every size of heap, or tune one"},

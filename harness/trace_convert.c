@@ -314,9 +314,11 @@ static int convert(struct convert_args *a)
 
     if (!code && is_archive)
         code = export_from(a);
-    else if (!code && a->to)
+    else if (!code && (a->to || format_of_suffix(a->out)))
         code =
             say(EBADMSG, "%s: is no archive (convert it to .hyt first)", a->in);
+    else if (!code && !strcmp(a->out, "-"))
+        code = say(EBADMSG, "-: an archive needs a file (want OUT.hyt)");
     else if (!code)
         code = import_to(a, &im);
     import_free(&im);
@@ -384,7 +386,7 @@ static const struct argp_option options[] = {
      "Take this process's calls (preset: the first)", 0},
     {"level", 'l', "N", 0, "zstd level 1..19 of an archive (preset: 9)", 0},
     {"licence", KEY_LICENCE, "TEXT", 0, "Goes into the archive", 0},
-    {"comment", KEY_COMMENT, "TEXT", 0, "Likewise", 0},
+    {"comment", KEY_COMMENT, "TEXT", 0, "Goes into the archive", 0},
     {0}};
 
 static const struct argp argp = {

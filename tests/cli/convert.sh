@@ -153,6 +153,12 @@ expect 2 convert app.hyt app.png
 expect_line err 'app.png: no format to write \(want OUT.rep'
 expect 2 convert --to rep app.txt app.rep
 expect_line err 'app.txt: is no archive \(convert it to .hyt first\)$'
+cp short1.rep keep.rep
+expect 2 convert app.txt keep.rep
+expect_line err 'app.txt: is no archive \(convert it to .hyt first\)$'
+cmp short1.rep keep.rep || fail "a refused convert changed its OUT"
+expect 2 convert app.txt -
+expect_line err 'an archive needs a file'
 expect 2 convert app.txt
 expect_line err 'want IN and OUT'
 expect 2 convert app.txt a b
@@ -176,6 +182,11 @@ done
 expect 0 convert --help
 sed -n 's/^  heapyard trace convert \(.*\)/\1/p' out >examples
 [ "$(wc -l <examples)" -ge 3 ] || fail "--help has too few examples"
+cp out help
+expect 2 convert text no.hyt # names all formats
+for format in $(sed -n 's/.*one of \(.*\))$/\1/p' err | tr -d ','); do
+    grep -qE -- "(^|[ ,])$format([ ,]|$)" help || fail "--help lacks $format"
+done
 while read -r example; do
     # shellcheck disable=SC2086 # an example is several arguments
     expect 0 convert $example

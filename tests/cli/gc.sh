@@ -3,7 +3,7 @@
 #
 # SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/lib.sh"
-cd "$work"
+cd "$work" || exit 1
 
 load=binary-trees:depth=10
 
@@ -46,6 +46,7 @@ refuse 2 'no workload or recorded trace is called "nosuch"' \
     --workload nosuch --allocators $collector --out nosuch
 refuse 2 'slab has no knob left' --workload $load --tune memory \
     --allocator slab --out tuned-slab
+[ ! -e nosuch ] && [ ! -e tuned-slab ] || fail "a refusal left a folder"
 
 # ---- a study ----
 
@@ -92,4 +93,16 @@ expect_line out '^  wall time +[0-9.]+ \[[0-9.]+, [0-9.]+\]  '
 awk '/better$/ { sub(/.*, /, ""); sub(/\].*/, ""); if ($0 >= 1) bad = 1 }
     /worse$/ { sub(/.*\[/, ""); sub(/,.*/, ""); if ($0 <= 1) bad = 1 }
     END { exit bad }' out || fail "a verdict against its interval: $(cat out)"
+[ ! -e tuned ] || fail "a folder is left of the search"
+
+# Stopped, it says so, and leaves nothing half done.
+"$HEAPYARD" gc --workload binary-trees:depth=14 --allocators $collector \
+    --out stopped >out 2>err &
+pid=$!
+sleep 0.7
+kill -TERM $pid
+code=0
+wait $pid || code=$?
+[ $code -eq 130 ] || fail "stopped: exit code $code (want 130): $(cat err)"
+[ ! -d stopped/traces ] || fail "traces are left"
 expect_nothing_left "gc"

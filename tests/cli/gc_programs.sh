@@ -124,7 +124,7 @@ ecl :: ecl --norc --load work.lisp --eval '(quit)'
 asy :: asy -f eps -o out work.asy && grep -v '^%%' out.eps
 lilypond :: lilypond -s --svg -o out work.ly && cat out.svg
 nix-instantiate :: nix-instantiate --store dummy:// --eval --strict -E 'let f = n: if n < 2 then n else f (n - 1) + f (n - 2); in [ (f 20) (builtins.length (builtins.filter (x: x.b != "7") (builtins.genList (x: { a = x; b = toString x; }) 100000))) ]'
-M2 :: echo 'R = QQ[x,y,z,w]; I = ideal(x^5-y^2*z, y^5-z^3*w, z^4-x*w^2); print toString gens gb I; print sum(1..100000)' >work.m2; M2 --script work.m2
+M2 :: echo 'R = QQ[x,y,z,w]; I = ideal(x^5-y^2*z, y^5-z^3*w, z^4-x*w^2); print toString gens gb I; print sum toList(1..100000)' >work.m2; M2 --script work.m2
 stalin :: stalin -On work.sc >/dev/null 2>&1; ./work
 debfoster :: debfoster -n -q -u bash 2>&1 || :
 EOF
