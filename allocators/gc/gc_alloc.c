@@ -37,11 +37,11 @@ void gc_block_open(struct hy_gc *gc, unsigned i, size_t b)
 {
     const struct gc_bin *bin = &gc->bin[i];
 
-    gc->block[b] =
-        (struct gc_block){.reciprocal = bin->reciprocal,
-                          .granules = (uint16_t)(bin->bytes / GRANULE),
-                          .kind = bin->kind,
-                          .layout = bin->layout};
+    gc->block[b] = (struct gc_block){.reciprocal = bin->reciprocal,
+                                     .granules = bin->bytes / GRANULE & 0xffff,
+                                     .kind = bin->kind,
+                                     .layout = bin->layout & 127u,
+                                     .is_by_word = bin->is_by_word};
     gc->bin_of[b] = (uint16_t)i;
     gc->hot[b] = 0;
 }
@@ -136,7 +136,6 @@ static void set_large(struct hy_gc *gc, size_t head, size_t count, size_t size,
     gc->large_bytes[head] = size;
     gc->is_young[head] = 1;
     gc->hot[head] = 0;
-    atomic_thread_fence(memory_order_release);
     gc->block[head] = (struct gc_block){.kind = kind};
 }
 
@@ -282,6 +281,7 @@ int hy_gc_layout_add(struct hy_gc *gc, size_t size,
 
         gc->layout[n] = made;
         gc_bin_set(bin, bytes, KIND_LAYOUT, (uint8_t)n);
+        bin->is_by_word = made.leading * sizeof(void *) == bytes;
         for (struct hy_gc_thread *t = gc->threads; t; t = t->next)
             t->run[BIN_LAYOUT + n].step = bin->bytes;
         gc->layouts = n + 1;

@@ -92,7 +92,7 @@ static bool next_target_block(struct hy_gc *gc, unsigned bin, struct target *t)
         const size_t b = t->next;
 
         if (gc->block[b].kind != KIND_LAYOUT || gc->bin_of[b] != bin ||
-            moves(gc, b) || gc->hot[b] != gc->epoch)
+            moves(gc, b) || !gc_is_hot(gc, b))
             continue;
         t->b = (int32_t)t->next++;
         t->i = 0;
@@ -119,7 +119,6 @@ static char *take_room(struct hy_gc *gc, unsigned bin, struct target *t)
                 if (*mark == gc->epoch)
                     continue;
                 *mark = gc->epoch;
-                gc->hot[t->b] = gc->epoch;
                 gc->is_fresh[t->b] = 0;
                 return gc_block_start(gc, (size_t)t->b) +
                        (size_t)t->i++ * of->bytes;
@@ -225,8 +224,6 @@ void gc_compact_move(struct hy_gc *gc, uint64_t *objects, uint64_t *bytes)
     }
     update_all(gc);
     for (size_t b = 0; b < end; b++)
-        if (moves(gc, b)) {
+        if (moves(gc, b))
             memset(gc->mark + b * MARKS_A_BLOCK, MARK_DEAD, MARKS_A_BLOCK);
-            gc->hot[b] = 0;
-        }
 }

@@ -13,7 +13,8 @@
  *              younger than the collection.  Bytes, so that markers need no
  *              atomic operations; a collection begins with another epoch, so
  *              nobody clears them
- *   hot[b]     equal to epoch: something in the block was reached
+ *   hot[b]     equal to epoch: something in the block is old, since the last
+ *              collection
  *   card       one byte for CARD_BYTES: written to since the last collection
  *
  * Memory is handed out by bumping through *runs*: maximal stretches of objects
@@ -82,10 +83,11 @@ enum gc_block_kind {
 
 /* One block.  Of a tail, reciprocal is the distance to the head in blocks. */
 struct gc_block {
-    uint32_t reciprocal; /* of granules, scaled by 2^RECIPROCAL_SHIFT */
-    uint16_t granules;   /* of an object; large: 0 */
-    uint8_t kind;
-    uint8_t layout;
+    uint32_t reciprocal;    /* of granules, scaled by 2^RECIPROCAL_SHIFT */
+    unsigned granules : 16; /* of an object; large: 0 */
+    unsigned kind : 8;
+    unsigned layout : 7;
+    unsigned is_by_word : 1; /* every word of an object may be a pointer */
 };
 
 struct gc_bin {
@@ -94,6 +96,7 @@ struct gc_bin {
     uint32_t objects; /* a block */
     uint8_t kind;
     uint8_t layout;
+    bool is_by_word;
     int32_t to_sweep; /* blocks that may have room: a list by heap.next */
 };
 
@@ -332,6 +335,8 @@ void gc_bin_set(struct gc_bin *, size_t bytes, enum gc_block_kind,
 /* After marking: empty blocks are free, the others are in their bin's list.
  * Returns the bytes of the empty ones. */
 uint64_t gc_sweep_blocks(struct hy_gc *);
+/* Whether a small block has an object whose mark is the epoch. */
+bool gc_is_hot(const struct hy_gc *, size_t b);
 /* The next run of the block that the thread sweeps; false: none is left. */
 bool gc_sweep_run(struct hy_gc_thread *, unsigned bin);
 /* Drop what the thread holds. */

@@ -191,21 +191,30 @@ struct view {
     uintptr_t base;
     size_t extent;
     const struct gc_block *block;
-    uint8_t *mark, *hot;
+    uint8_t *mark;
     uint8_t epoch;
     bool is_compacting;
 };
 
 static struct view view_of(const struct hy_gc *gc, bool is_compacting)
 {
-    return (struct view){gc->base, gc->extent, gc->block,    gc->mark,
-                         gc->hot,  gc->epoch,  is_compacting};
+    return (struct view){gc->base, gc->extent, gc->block,
+                         gc->mark, gc->epoch,  is_compacting};
 }
 
 /* What a marker's loop counts, and its stack's top. */
 struct hot {
     uintptr_t *top;
+    const uintptr_t *bottom, *limit; /* of the stack; the limit leaves room for
+                                        the words of a small object */
     struct gc_tally tally;
+};
+
+/* An object that is to be marked, in the queue. */
+struct found {
+    uint8_t *mark;
+    uintptr_t start;
+    struct gc_block info;
 };
 
 static void visit_large(struct marker *m, uintptr_t word, bool is_compacting,
@@ -234,25 +243,35 @@ static void visit_large(struct marker *m, uintptr_t word, bool is_compacting,
         m->top = (size_t)(h->top - m->stack);                                  \
         call;                                                                  \
         h->top = m->stack + m->top;                                            \
+        h->bottom = m->stack + m->bottom;                                      \
     } while (0)
+
+__attribute__((always_inline)) static inline uintptr_t *
+push_if_in(const struct hy_gc *gc, const struct view *v, uintptr_t *top,
+           uintptr_t word)
+{
+    if (word - v->base >= v->extent)
+        return top;
+    if (v->is_compacting)
+        pin(gc, word);
+    *top = word & ~(uintptr_t)RANGE_TAG;
+    return top + 1;
+}
 
 /* The words that point into the heap go to the stack: by a branch, since what
  * comes next off it must not wait for the words to arrive. */
 __attribute__((always_inline)) static inline void
-push_object(struct marker *m, const struct view *v, struct hot *h,
-            const uintptr_t *words, size_t bytes)
+push_object(const struct hy_gc *gc, const struct view *v, struct hot *h,
+            uintptr_t start, uintptr_t bytes)
 {
     uintptr_t *top = h->top;
+    const uintptr_t *words = (const uintptr_t *)(start + bytes);
 
-    for (size_t i = bytes / sizeof *words; i-- > 0;) {
-        const uintptr_t word = words[i];
-
-        if (word - v->base >= v->extent)
-            continue;
-        if (v->is_compacting)
-            pin(m->gc, word);
-        *top++ = word & ~(uintptr_t)RANGE_TAG;
-    }
+    do { /* a granule is two words */
+        words -= 2;
+        top = push_if_in(gc, v, top, words[1]);
+        top = push_if_in(gc, v, top, words[0]);
+    } while ((uintptr_t)words != start);
     h->top = top;
 }
 
@@ -277,37 +296,49 @@ push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
     h->top = top;
 }
 
-/* The object whose mark this is: mark it, and push what it holds. */
 __attribute__((always_inline)) static inline void
-visit(struct marker *m, const struct view *v, struct hot *h, uint8_t *mark,
-      const struct teller *teller)
+count_object(struct hot *h, const struct found *o)
 {
-    if (*mark == v->epoch)
-        return;
-    const size_t place = (size_t)(mark - v->mark);
-    const size_t b = place / MARKS_A_BLOCK;
-    const struct gc_block info = v->block[b];
-    const size_t bytes = (size_t)info.granules * GRANULE;
-    const uintptr_t start =
-        v->base + (b << BLOCK_SHIFT) + place % MARKS_A_BLOCK * bytes;
-
-    *mark = v->epoch;
-    if (v->hot[b] != v->epoch)
-        v->hot[b] = v->epoch;
     h->tally.objects++;
-    h->tally.bytes += bytes;
-    if (teller)
-        WITH_MARKER(teller->tell((void *)start, teller->arg));
-    if (info.kind == KIND_LEAF || info.kind == KIND_EPHEMERON)
+    h->tally.bytes += (uint64_t)o->info.granules * GRANULE;
+}
+
+/* Any object but one of the kind that is scanned word by word. */
+__attribute__((always_inline)) static inline void
+visit_other(struct marker *m, const struct view *v, struct hot *h,
+            const struct found *o)
+{
+    if (o->info.kind == KIND_UNCOLLECTABLE)
+        return; /* a root itself */
+    *o->mark = v->epoch;
+    count_object(h, o);
+    if (o->info.kind == KIND_LAYOUT)
+        push_fields(m->gc, v, h, (const uintptr_t *)o->start, o->info.layout);
+}
+
+/* Mark the object if it is not, and push what it holds. */
+__attribute__((always_inline)) static inline void
+visit(struct marker *m, const struct view *v, struct hot *h,
+      const struct found *o, const struct teller *teller)
+{
+    if (*o->mark == v->epoch)
         return;
-    if (__builtin_expect(bytes > PART_WORDS * sizeof(uintptr_t) ||
-                             h->top + PART_WORDS > m->stack + STACK_WORDS,
-                         0))
-        WITH_MARKER(scan_part(m, start, start + bytes, v->is_compacting));
-    else if (info.kind == KIND_SCANNED)
-        push_object(m, v, h, (const uintptr_t *)start, bytes);
-    else
-        push_fields(m->gc, v, h, (const uintptr_t *)start, info.layout);
+    if (__builtin_expect(h->top > h->limit, 0)) {
+        m->has_dropped = true; /* it is marked, and will be scanned again */
+        *o->mark = o->info.kind == KIND_UNCOLLECTABLE ? *o->mark : v->epoch;
+        count_object(h, o);
+    } else if (__builtin_expect(v->is_compacting ? o->info.kind == KIND_SCANNED
+                                                 : o->info.is_by_word,
+                                1)) {
+        *o->mark = v->epoch;
+        count_object(h, o);
+        push_object(m->gc, v, h, o->start,
+                    (uintptr_t)o->info.granules * GRANULE);
+    } else {
+        visit_other(m, v, h, o);
+    }
+    if (teller && *o->mark == v->epoch) /* it is no root itself */
+        WITH_MARKER(teller->tell((void *)o->start, teller->arg));
 }
 
 /* ---- sharing ---- */
@@ -382,11 +413,11 @@ static bool await_work(struct gc_markers *all, struct marker *m)
 
 /* ---- the loop ---- */
 
-/* Where the mark of the object is that the word points into, prefetched with
- * the object; or NULL: it is none, or large and already dealt with. */
-__attribute__((always_inline)) static inline uint8_t *
+/* The object that the word points into, prefetched with its mark; false: it is
+ * none, or large and already dealt with. */
+__attribute__((always_inline)) static inline bool
 look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
-        const struct teller *teller)
+        const struct teller *teller, struct found *out)
 {
     const uintptr_t offset = word - v->base;
     const size_t b = offset >> BLOCK_SHIFT;
@@ -394,18 +425,21 @@ look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
 
     if (__builtin_expect(info.kind >= KIND_SMALL_END, 0)) {
         WITH_MARKER(visit_large(m, word, v->is_compacting, teller));
-        return NULL;
+        return false;
     }
     const uint32_t i = gc_index(info, offset);
+    const uint32_t granule = i * info.granules;
 
-    if (__builtin_expect((i + 1) * info.granules > MARKS_A_BLOCK, 0) ||
-        __builtin_expect(info.kind == KIND_UNCOLLECTABLE, 0))
-        return NULL; /* the rest at a block's end, or a root itself */
-    uint8_t *mark = v->mark + b * MARKS_A_BLOCK + i;
-
+    if (__builtin_expect(granule + info.granules > MARKS_A_BLOCK, 0))
+        return false; /* the rest at a block's end */
+    *out = (struct found){
+        .mark = v->mark + b * MARKS_A_BLOCK + i,
+        .start = (word & ~(uintptr_t)BLOCK_MASK) + granule * GRANULE,
+        .info = info,
+    };
     __builtin_prefetch((const void *)word);
-    __builtin_prefetch(mark, 1);
-    return mark;
+    __builtin_prefetch(out->mark, 1);
+    return true;
 }
 
 /* Take the next word off the stack; a range gives the words of its first
@@ -413,7 +447,7 @@ look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
 __attribute__((always_inline)) static inline uintptr_t
 pop(struct marker *m, const struct view *v, struct hot *h)
 {
-    while (h->top > m->stack + m->bottom) {
+    while (h->top > h->bottom) {
         const uintptr_t word = *--h->top;
 
         if (__builtin_expect(!(word & RANGE_TAG), 1))
@@ -422,33 +456,40 @@ pop(struct marker *m, const struct view *v, struct hot *h)
 
         WITH_MARKER(scan_part(m, begin, word - RANGE_TAG, v->is_compacting));
     }
-    m->bottom = 0;
-    h->top = m->stack;
+    if (h->bottom != m->stack) { /* the lower part was given away */
+        m->bottom = 0;
+        h->bottom = h->top = m->stack;
+    }
     return 0;
 }
 
 /* Work until stack and queue are empty.  In a queue that is not full stand
- * marks that are set. */
+ * objects that are marked. */
 __attribute__((always_inline)) static inline void
 drain(struct marker *m, bool is_compacting, bool is_alone,
       const struct teller *teller)
 {
     struct gc_markers *all = m->gc->markers;
     const struct view view = view_of(m->gc, is_compacting), *v = &view;
-    struct hot hot = {.top = m->stack + m->top}, *h = &hot;
-    uint8_t set = v->epoch, *queue[QUEUE];
+    struct hot hot = {.top = m->stack + m->top,
+                      .bottom = m->stack + m->bottom,
+                      .limit = m->stack + STACK_WORDS -
+                               SMALL_MAX / sizeof(uintptr_t)},
+               *h = &hot;
+    uint8_t set = v->epoch;
+    struct found queue[QUEUE];
     unsigned turn = 0, empty = 0;
 
     for (unsigned i = 0; i < QUEUE; i++)
-        queue[i] = &set;
+        queue[i].mark = &set;
     while (empty <= QUEUE) { /* the last one out may have pushed some */
+        struct found *place = &queue[turn++ % QUEUE], out = *place;
         const uintptr_t word = pop(m, v, h);
-        uint8_t *in = word ? look_up(m, v, h, word, teller) : NULL;
-        uint8_t *out = queue[turn % QUEUE];
 
-        queue[turn++ % QUEUE] = in ? in : &set;
         empty = word ? 0 : empty + 1;
-        visit(m, v, h, out, teller);
+        if (!word || !look_up(m, v, h, word, teller, place))
+            place->mark = &set;
+        visit(m, v, h, &out, teller);
         if (!is_alone && turn % LOOK_EVERY == 0)
             WITH_MARKER(look_for_idle(all, m));
     }

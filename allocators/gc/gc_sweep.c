@@ -177,13 +177,19 @@ bool gc_sweep_run(struct hy_gc_thread *t, unsigned b)
 
 /* ---- blocks ---- */
 
+bool gc_is_hot(const struct hy_gc *gc, size_t b)
+{
+    return memchr(gc->mark + b * MARKS_A_BLOCK, gc->epoch,
+                  gc->bin[gc->bin_of[b]].objects) != NULL;
+}
+
 static size_t large_blocks(const struct hy_gc *gc, size_t head)
 {
     return (gc->large_bytes[head] + BLOCK_MASK) >> BLOCK_SHIFT;
 }
 
 /* The blocks of the object or bin at b, and whether they are to be freed. */
-static size_t look_at(const struct hy_gc *gc, size_t b, bool *is_empty)
+static size_t look_at(struct hy_gc *gc, size_t b, bool *is_empty)
 {
     const uint8_t kind = gc->block[b].kind;
 
@@ -191,7 +197,8 @@ static size_t look_at(const struct hy_gc *gc, size_t b, bool *is_empty)
     if (kind == KIND_FREE)
         return 1;
     if (kind < KIND_SMALL_END) {
-        *is_empty = gc->hot[b] != gc->epoch && !gc_kind_is_held(kind);
+        *is_empty = !gc_is_hot(gc, b) && !gc_kind_is_held(kind);
+        gc->hot[b] = *is_empty ? 0 : gc->epoch;
         return 1;
     }
     *is_empty = is_dead(gc->mark[b * MARKS_A_BLOCK], gc->epoch);
