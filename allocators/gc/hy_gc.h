@@ -8,8 +8,18 @@
  * Objects do not move, except those of a layout with `compact`.
  *
  * Every thread that allocates, or whose stack holds pointers, is registered;
- * a collection stops them by a signal (HY_GC_SIGNAL) wherever they are.  One
- * process may have several heaps; a thread may be in one of them at a time.
+ * a collection stops them by a signal, SIGRTMIN + HY_GC_SIGNAL_OFFSET, wherever
+ * they are.  One process may have several heaps; a thread may be in one of them
+ * at a time.
+ *
+ * A registered thread must not block that signal: a collection would wait for
+ * it for ever.  System calls are restarted after a stop, but for those that
+ * signal(7) lists as never restarted: nanosleep, poll, select, epoll_wait and
+ * others fail with EINTR, as after any signal that has a handler.
+ *
+ * Stacks of coroutines are not scanned, but for the one that the thread stands
+ * on, of which the heap is told (hy_gc_thread_on_stack).  A client that has
+ * others scans them in a hook (hy_gc_hook, hy_gc_scan).
  *
  * Unless said otherwise a function may be called by any registered thread, at
  * any time but from a signal handler.  `int` results are 0 or a positive
@@ -178,7 +188,8 @@ enum hy_gc_finalizer_order {
                                 reaches it; cycles never run */
     HY_GC_ORDER_IGNORE_SELF, /* the same, but its own pointers to itself do
                                 not count */
-    HY_GC_ORDER_NONE         /* as soon as the program cannot reach it */
+    HY_GC_ORDER_NONE         /* as soon as the program cannot reach it; and it
+                                does not hold back those that it reaches */
 };
 
 struct hy_gc_finalizer {

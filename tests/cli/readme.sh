@@ -42,6 +42,8 @@ cp "$HEAPYARD" "$tree/build/release/heapyard"
 for library in "$(dirname "$HEAPYARD")"/libheapyard-*.so; do
     [ ! -r "$library" ] || cp "$library" "$tree/build/release/"
 done
+compat=$(dirname "$HEAPYARD")/compat
+[ ! -d "$compat" ] || cp -R "$compat" "$tree/build/release/"
 if grep -q 'ci/install-deps' "$work"/blocks/*; then
     [ -x "$tree/ci/install-deps" ] || fail "README.md runs ci/install-deps"
     printf '#!/bin/sh\n' >"$tree/ci/install-deps"
@@ -52,6 +54,12 @@ for program in sqlite3 jq perl; do
         need "$program"
     fi
 done
+
+if grep -q -- ' -lgc$' "$work"/blocks/*; then
+    need cc
+    need pkg-config
+    pkg-config --exists bdw-gc || skip "no libgc-dev"
+fi
 
 # As on make's command line: these variables of the Makefile do nothing.
 MAKEFLAGS='configure=: build=:'
