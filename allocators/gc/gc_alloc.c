@@ -93,11 +93,13 @@ static bool next_block(struct hy_gc_thread *t, unsigned i, bool *is_last_try)
 
 /* The blocks of a bin may all be full without being known to be, so that a
  * heap at its limit is swept before it is given up. */
-void *gc_alloc_slow(struct hy_gc_thread *t, unsigned i)
+__attribute__((noinline)) static void *alloc_small(struct hy_gc_thread *t,
+                                                   unsigned i)
 {
     struct gc_run *run = &t->run[i];
     bool is_last_try = false;
 
+    t->entry = (uintptr_t)__builtin_frame_address(0);
     for (;;) {
         gc_busy(t);
         const bool found = gc_sweep_run(t, i);
@@ -109,6 +111,16 @@ void *gc_alloc_slow(struct hy_gc_thread *t, unsigned i)
             return no_memory(t->gc, t->gc->bin[i].bytes);
         }
     }
+}
+
+/* The mutator's registers are saved in this frame (so it must have one), and
+ * its stack is scanned from here: what the collector's own frames lie over is
+ * older than this call, and would keep what the mutator has left. */
+__attribute__((noinline)) void *gc_alloc_slow(struct hy_gc_thread *t,
+                                              unsigned i)
+{
+    __builtin_unwind_init();
+    return gc_frame_kept(alloc_small(t, i));
 }
 
 /* ---- large ---- */
@@ -150,8 +162,8 @@ static int32_t take_large(struct hy_gc *gc, size_t size, uint8_t kind,
 
 /* An object is scanned before it is zeroed if a collection comes between:
  * what it held of before is then kept once more. */
-void *gc_alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind,
-                     size_t align)
+__attribute__((noinline)) static void *
+alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind, size_t align)
 {
     struct hy_gc *gc = t->gc;
     bool is_fresh = false, is_collected = false;
@@ -161,6 +173,7 @@ void *gc_alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind,
     const size_t bytes = size + (t->round & GRANULE ? 1 : 0);
 
     align = align ? align : 1;
+    t->entry = (uintptr_t)__builtin_frame_address(0);
     pthread_mutex_lock(&gc->lock);
     if (gc_is_due(gc)) {
         gc_collect_locked(gc, HY_GC_MINOR, HY_GC_REASON_BUDGET);
@@ -181,6 +194,13 @@ void *gc_alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind,
     if (is_collected)
         gc_dying_run(gc, false);
     return p ? p : no_memory(gc, size);
+}
+
+__attribute__((noinline)) void *
+gc_alloc_large(struct hy_gc_thread *t, size_t size, uint8_t kind, size_t align)
+{
+    __builtin_unwind_init(); /* as in gc_alloc_slow */
+    return gc_frame_kept(alloc_large(t, size, kind, align));
 }
 
 /* ---- the public ones ---- */

@@ -111,7 +111,7 @@ static void gc_close(struct heap *heap)
 }
 
 /* A thread that did not enter does so now. */
-__attribute__((noinline)) static struct hy_gc_thread *late(struct heap *heap)
+static struct hy_gc_thread *late(struct heap *heap)
 {
     struct hy_gc_thread *t = NULL;
 
@@ -124,35 +124,54 @@ static inline struct hy_gc_thread *me(struct heap *heap)
     return __builtin_expect(gc_self != NULL, 1) ? gc_self : late(heap);
 }
 
-static void *gc_zalloc(struct heap *heap, size_t size)
-{
-    struct hy_gc_thread *t = me(heap);
-
-    return t ? gc_alloc_kind(t, size, KIND_SCANNED) : NULL;
-}
-
-static void *gc_alloc(struct heap *heap, size_t size, size_t align)
+/* What is rare is called last, so that what is not needs no frame. */
+__attribute__((noinline)) static void *late_alloc(struct heap *heap,
+                                                  size_t size, size_t align,
+                                                  enum gc_block_kind kind)
 {
     struct hy_gc_thread *t = me(heap);
 
     if (!t)
         return NULL;
-    return align > GRANULE ? hy_gc_alloc_aligned(t, size, align, false)
-                           : gc_alloc_kind(t, size, KIND_SCANNED);
+    return align > GRANULE
+               ? hy_gc_alloc_aligned(t, size, align, kind == KIND_LEAF)
+               : gc_alloc_kind(t, size, kind);
+}
+
+static void *gc_zalloc(struct heap *heap, size_t size)
+{
+    if (__builtin_expect(!gc_self, 0))
+        return late_alloc(heap, size, 0, KIND_SCANNED);
+    return gc_alloc_kind(gc_self, size, KIND_SCANNED);
+}
+
+static void *gc_alloc(struct heap *heap, size_t size, size_t align)
+{
+    if (__builtin_expect(!gc_self || align > GRANULE, 0))
+        return late_alloc(heap, size, align, KIND_SCANNED);
+    return gc_alloc_kind(gc_self, size, KIND_SCANNED);
 }
 
 static void *gc_leaf(struct heap *heap, size_t size)
 {
-    struct hy_gc_thread *t = me(heap);
+    if (__builtin_expect(!gc_self, 0))
+        return late_alloc(heap, size, 0, KIND_LEAF);
+    return gc_alloc_kind(gc_self, size, KIND_LEAF);
+}
 
-    return t ? gc_alloc_kind(t, size, KIND_LEAF) : NULL;
+__attribute__((noinline)) static void *late_layout(struct heap *heap,
+                                                   unsigned layout)
+{
+    struct hy_gc_thread *t = late(heap);
+
+    return t ? gc_alloc_bin(t, BIN_LAYOUT + layout) : NULL;
 }
 
 static void *gc_layout(struct heap *heap, unsigned layout)
 {
-    struct hy_gc_thread *t = me(heap);
-
-    return t ? gc_alloc_bin(t, BIN_LAYOUT + layout) : NULL;
+    if (__builtin_expect(!gc_self, 0))
+        return late_layout(heap, layout);
+    return gc_alloc_bin(gc_self, BIN_LAYOUT + layout);
 }
 
 static void gc_dealloc(struct heap *heap, void *p, size_t size)

@@ -149,9 +149,9 @@ static void mark_cursors(struct hy_gc *gc, const struct hy_gc_thread *t)
     }
 }
 
-static void mark_roots(struct hy_gc *gc, uintptr_t sp, bool is_full)
+static void mark_roots(struct hy_gc *gc, bool is_full)
 {
-    gc_world_stacks(gc, sp, gc_mark_range);
+    gc_world_stacks(gc, gc_mark_range);
     mark_ranges(gc, &gc->globals);
     mark_ranges(gc, &gc->roots);
     mark_held(gc);
@@ -192,12 +192,9 @@ static void next_epoch(struct hy_gc *gc)
     gc->epoch++;
 }
 
-/* With the world standing.  Its frame lies below the one that the caller's
- * registers were saved to. */
-__attribute__((noinline)) static void collect(struct hy_gc *gc,
-                                              struct hy_gc_event *e)
+/* With the world standing. */
+static void collect(struct hy_gc *gc, struct hy_gc_event *e)
 {
-    const uintptr_t sp = (uintptr_t)__builtin_frame_address(0);
     const bool is_full = e->kind != HY_GC_MINOR;
     uint64_t began = gc_now_ns();
 
@@ -208,7 +205,7 @@ __attribute__((noinline)) static void collect(struct hy_gc *gc,
     }
     e->markers = gc_mark_begin(gc);
     drop_all_runs(gc);
-    mark_roots(gc, sp, is_full);
+    mark_roots(gc, is_full);
     gc_mark_drain(gc);
     e->mark_ns = gc_now_ns() - began;
     began += e->mark_ns;
@@ -268,7 +265,6 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
 
     if (gc->disabled || (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
         return;
-    __builtin_unwind_init(); /* registers go to the stack */
     gc_roots_find_globals(gc);
     gc_markers_start(gc);
     e.kind = kind == HY_GC_MINOR && may_be_minor(gc) ? HY_GC_MINOR : HY_GC_FULL;
@@ -287,12 +283,23 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
         gc->listener(&e, gc->listener_arg);
 }
 
-void hy_gc_collect(struct hy_gc *gc, enum hy_gc_kind kind)
+__attribute__((noinline)) static void *collect_asked(struct hy_gc *gc,
+                                                     enum hy_gc_kind kind)
 {
+    if (gc_self)
+        gc_self->entry = (uintptr_t)__builtin_frame_address(0);
     pthread_mutex_lock(&gc->lock);
     gc_collect_locked(gc, kind, HY_GC_REASON_ASKED);
     pthread_mutex_unlock(&gc->lock);
     gc_dying_run(gc, false);
+    return gc;
+}
+
+__attribute__((noinline)) void hy_gc_collect(struct hy_gc *gc,
+                                             enum hy_gc_kind kind)
+{
+    __builtin_unwind_init(); /* as in gc_alloc_slow */
+    (void)gc_frame_kept(collect_asked(gc, kind));
 }
 
 void hy_gc_listen(struct hy_gc *gc,

@@ -115,7 +115,10 @@ struct hy_gc_thread {
     uint32_t round;                 /* 15, or 16 with past_end */
     volatile uint32_t is_busy;      /* may not be stopped now */
     volatile uint32_t is_stop_owed; /* was asked to stop while busy */
-    uintptr_t sp, stack_low, stack_high;
+    uintptr_t sp;                   /* where it stands */
+    uintptr_t entry; /* of the one that collects: its stack is scanned from
+                        here */
+    uintptr_t stack_low, stack_high;
     uintptr_t tls_low, tls_high;     /* of the main thread: elsewhere */
     uintptr_t other_low, other_high; /* of sigaltstack, where it stands on it */
     pthread_t thread;
@@ -270,6 +273,14 @@ static inline void gc_not_busy(struct hy_gc_thread *t)
 
 /* ---- gc_alloc.c: the fast path, for gc_backend.c too ---- */
 
+/* What a function returns that has saved registers in its frame: the call that
+ * made it cannot be one that leaves the frame first. */
+static inline void *gc_frame_kept(void *p)
+{
+    __asm__ volatile("" : "+r"(p));
+    return p;
+}
+
 void *gc_alloc_slow(struct hy_gc_thread *, unsigned bin);
 /* A free block that was taken becomes one of the bin.  No mark in it is the
  * epoch. */
@@ -340,9 +351,9 @@ int gc_world_open(void);
 /* Returns how many others stand. */
 unsigned gc_world_stop(struct hy_gc *);
 void gc_world_go(struct hy_gc *);
-/* Call scan for every stopped thread's stack and for the caller's, from
- * `sp`. */
-void gc_world_stacks(struct hy_gc *, uintptr_t sp,
+/* Call scan for every stopped thread's stack, and for the caller's from where
+ * it entered the collector. */
+void gc_world_stacks(struct hy_gc *,
                      void (*scan)(struct hy_gc *, uintptr_t begin,
                                   uintptr_t end));
 

@@ -137,12 +137,12 @@ void gc_world_go(struct hy_gc *gc)
         futex_wake_all(&gc->stop_word);
 }
 
-void gc_world_stacks(struct hy_gc *gc, uintptr_t sp,
+void gc_world_stacks(struct hy_gc *gc,
                      void (*scan)(struct hy_gc *, uintptr_t begin,
                                   uintptr_t end))
 {
     for (struct hy_gc_thread *t = gc->threads; t; t = t->next) {
-        uintptr_t low = t == gc_self ? sp : t->sp;
+        uintptr_t low = t == gc_self ? t->entry : t->sp;
 
         if (low < t->stack_low || low >= t->stack_high)
             low = t->stack_low; /* on another stack: all of its own */

@@ -65,7 +65,7 @@ arm() {
 arm glibc malloc - -
 for file in "$build"/libheapyard-*.so; do
     case $file in
-    *-record.so | *'*'*) continue ;;
+    *-record.so | *-gc.so | *'*'*) continue ;;
     esac
     arm "$(basename "$file" .so | sed 's/^libheapyard-//')" malloc "$file" -
 done

@@ -47,7 +47,7 @@ row "pool, inlined" pool ""
 row glibc malloc ""
 for file in "$build"/libheapyard-*.so; do
     case $file in
-    *-record.so | *'*'*) continue ;;
+    *-record.so | *-gc.so | *'*'*) continue ;;
     esac
     row "$(short_name "$file")" malloc "$file"
 done

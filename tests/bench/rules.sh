@@ -34,7 +34,7 @@ column() {
 column glibc ""
 for file in "$build"/libheapyard-*.so; do
     case $file in
-    *-record.so | *'*'*) continue ;;
+    *-record.so | *-gc.so | *'*'*) continue ;;
     esac
     column "$(basename "$file" .so | sed 's/^libheapyard-//')" "$file"
 done

@@ -32,7 +32,7 @@ trap 'exit 130' INT TERM
     echo "glibc malloc"
     for file in "$build"/libheapyard-*.so ${LIBRARIES:-}; do
         case $file in
-        *-record.so | *'*'*) continue ;;
+        *-record.so | *-gc.so | *'*'*) continue ;;
         esac
         [ -f "$file" ] || { echo "trees: $file: no such library" >&2; exit 2; }
         echo "$(basename "$file" .so | sed 's/^lib//') malloc $file"
