@@ -38,7 +38,7 @@ row glibc "" "$@"
 for file in "$build"/libheapyard-*.so ${LIBRARIES:-}; do
     [ -f "$file" ] || continue
     case $file in
-    *-record.so | *-gc.so | *-gc.so) continue ;;
+    *-record.so | *-gc.so) continue ;;
     esac
     row "$(basename "$file" .so | sed 's/^lib//')" "$file" "$@"
 done
