@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "forked.h"
+#include "gc_probe.h"
 #include "native.h"
 #include "tiny_gc.h"
 #include "workload.h"
@@ -446,6 +447,8 @@ Test(gc_workloads, a_lost_object_is_noticed)
         {{&finalizers_workload, "objects=1000", 0.2}, 900, 2},
     };
 
+    if (!GC_PROBE_IS_EXACT)
+        cr_skip("a sanitizer keeps single objects: a dead one may be lost");
     for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
         struct loss loss = losses[i];
         char said[100];
