@@ -51,6 +51,10 @@ if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
     ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
     export ASAN_OPTIONS
 fi
+# Its signals that stop a thread wait until the thread blocks, if ever.
+if grep -qa '__tsan_init' "$HEAPYARD"; then
+    own=$(echo "$own" | grep -vx gc)
+fi
 knobbed='slab:mesh=on slab:mode=hardened arena:mode=reserved
     buddy:kind=nonblocking
     buddy:kind=nonblocking:quick=0
