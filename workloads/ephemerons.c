@@ -22,7 +22,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "native.h"
 #include "random.h"
@@ -200,17 +199,7 @@ static int ephemerons_prepare(struct native *n, void **shared)
     if (!m->ephemeron || !m->ephemeron_key || !m->ephemeron_value ||
         !n->collect)
         return ENOTSUP;
-    struct native_shape *shape = malloc(sizeof *shape);
-    if (!shape)
-        return ENOMEM;
-    native_shape(m, sizeof(struct link), link_pointers, shape);
-    *shared = shape;
-    return 0;
-}
-
-static void ephemerons_finish(struct native *n)
-{
-    free(n->shared);
+    return native_prepare_shape(n, sizeof(struct link), link_pointers, shared);
 }
 
 const struct workload ephemerons_workload = {
@@ -223,5 +212,5 @@ const struct workload ephemerons_workload = {
     .max_threads = 256,
     .prepare = ephemerons_prepare,
     .run = ephemerons_run,
-    .finish = ephemerons_finish,
+    .finish = native_free_shared,
 };

@@ -23,7 +23,6 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 
 #include "native.h"
 #include "workload.h"
@@ -157,17 +156,8 @@ static int finalizers_prepare(struct native *n, void **shared)
 {
     if (!n->memory.finalizer || !n->collect)
         return ENOTSUP;
-    struct native_shape *shape = malloc(sizeof *shape);
-    if (!shape)
-        return ENOMEM;
-    native_shape(&n->memory, sizeof(struct owner), owner_pointers, shape);
-    *shared = shape;
-    return 0;
-}
-
-static void finalizers_finish(struct native *n)
-{
-    free(n->shared);
+    return native_prepare_shape(n, sizeof(struct owner), owner_pointers,
+                                shared);
 }
 
 const struct workload finalizers_workload = {
@@ -180,5 +170,5 @@ const struct workload finalizers_workload = {
     .max_threads = 256,
     .prepare = finalizers_prepare,
     .run = finalizers_run,
-    .finish = finalizers_finish,
+    .finish = native_free_shared,
 };

@@ -19,7 +19,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "native.h"
 #include "workload.h"
@@ -189,18 +188,7 @@ static int gcbench_run(struct native *n)
 
 static int gcbench_prepare(struct native *n, void **shared)
 {
-    struct native_shape *shape = malloc(sizeof *shape);
-
-    if (!shape)
-        return ENOMEM;
-    native_shape(&n->memory, sizeof(struct node), node_pointers, shape);
-    *shared = shape;
-    return 0;
-}
-
-static void gcbench_finish(struct native *n)
-{
-    free(n->shared);
+    return native_prepare_shape(n, sizeof(struct node), node_pointers, shared);
 }
 
 const struct workload gcbench_workload = {
@@ -213,5 +201,5 @@ const struct workload gcbench_workload = {
     .max_threads = 256,
     .prepare = gcbench_prepare,
     .run = gcbench_run,
-    .finish = gcbench_finish,
+    .finish = native_free_shared,
 };

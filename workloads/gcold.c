@@ -22,7 +22,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "native.h"
 #include "random.h"
@@ -296,18 +295,7 @@ static int gcold_run(struct native *n)
 
 static int gcold_prepare(struct native *n, void **shared)
 {
-    struct native_shape *shape = malloc(sizeof *shape);
-
-    if (!shape)
-        return ENOMEM;
-    native_shape(&n->memory, sizeof(struct node), node_pointers, shape);
-    *shared = shape;
-    return 0;
-}
-
-static void gcold_finish(struct native *n)
-{
-    free(n->shared);
+    return native_prepare_shape(n, sizeof(struct node), node_pointers, shared);
 }
 
 const struct workload gcold_workload = {
@@ -320,5 +308,5 @@ const struct workload gcold_workload = {
     .max_threads = 256,
     .prepare = gcold_prepare,
     .run = gcold_run,
-    .finish = gcold_finish,
+    .finish = native_free_shared,
 };

@@ -4,6 +4,9 @@
  */
 #include "native.h"
 
+#include <errno.h>
+#include <stdlib.h>
+
 void native_shape(const struct native_memory *memory, size_t bytes,
                   const bool word_is_pointer[], struct native_shape *out)
 {
@@ -11,6 +14,23 @@ void native_shape(const struct native_memory *memory, size_t bytes,
     if (memory->layout_add && memory->alloc_layout)
         out->has_layout = !memory->layout_add(memory->heap, bytes,
                                               word_is_pointer, &out->layout);
+}
+
+int native_prepare_shape(struct native *n, size_t bytes,
+                         const bool word_is_pointer[], void **shared)
+{
+    struct native_shape *shape = malloc(sizeof *shape);
+
+    if (!shape)
+        return ENOMEM;
+    native_shape(&n->memory, bytes, word_is_pointer, shape);
+    *shared = shape;
+    return 0;
+}
+
+void native_free_shared(struct native *n)
+{
+    free(n->shared);
 }
 
 uint64_t native_scaled(const struct native *n, double count)

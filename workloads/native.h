@@ -137,6 +137,14 @@ static inline void native_drop(struct native *n, void *p, size_t bytes)
 void native_shape(const struct native_memory *, size_t bytes,
                   const bool word_is_pointer[], struct native_shape *out);
 
+/* For prepare of a workload whose objects are of one shape: *shared is that
+ * struct native_shape.  0 or ENOMEM. */
+int native_prepare_shape(struct native *, size_t bytes,
+                         const bool word_is_pointer[], void **shared);
+
+/* For finish: shared is freed. */
+void native_free_shared(struct native *);
+
 /* How many at this scale, of so many at scale 1: 1 or more. */
 uint64_t native_scaled(const struct native *, double count);
 

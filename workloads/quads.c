@@ -17,7 +17,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "native.h"
 #include "workload.h"
@@ -122,18 +121,7 @@ static int quads_run(struct native *n)
 
 static int quads_prepare(struct native *n, void **shared)
 {
-    struct native_shape *shape = malloc(sizeof *shape);
-
-    if (!shape)
-        return ENOMEM;
-    native_shape(&n->memory, sizeof(struct quad), quad_pointers, shape);
-    *shared = shape;
-    return 0;
-}
-
-static void quads_finish(struct native *n)
-{
-    free(n->shared);
+    return native_prepare_shape(n, sizeof(struct quad), quad_pointers, shared);
 }
 
 const struct workload quads_workload = {
@@ -146,5 +134,5 @@ const struct workload quads_workload = {
     .max_threads = 256,
     .prepare = quads_prepare,
     .run = quads_run,
-    .finish = quads_finish,
+    .finish = native_free_shared,
 };

@@ -409,11 +409,6 @@ static int splay_prepare(struct native *n, void **shared)
     return 0;
 }
 
-static void splay_finish(struct native *n)
-{
-    free(n->shared);
-}
-
 const struct workload splay_workload = {
     .name = "splay",
     .summary = "a splay tree of trees, modified all the time (11 M ops)",
@@ -424,5 +419,5 @@ const struct workload splay_workload = {
     .max_threads = 256,
     .prepare = splay_prepare,
     .run = splay_run,
-    .finish = splay_finish,
+    .finish = native_free_shared,
 };
