@@ -171,7 +171,7 @@ static int cut_into(const struct cut_args *a, const struct archive *archive,
 
 static int cut(const struct cut_args *a)
 {
-    char how[HOW_SIZE], text[ARCHIVE_PROVENANCE_MAX + 1];
+    char how[HOW_SIZE];
     struct trace_output out;
     struct archive *archive;
     int code = trace_open(a->in, &archive);
@@ -181,9 +181,7 @@ static int cut(const struct cut_args *a)
     snprintf(how, sizeof how, "trace cut from %.80s to %.80s%s",
              a->from_text ? a->from_text : "the begin",
              a->to_text ? a->to_text : "the end", a->is_empty ? ", empty" : "");
-    code = trace_derive(archive, how, text);
-    if (!code)
-        code = trace_output_open(&out, a->out, text, TRACE_LEVEL_PRESET);
+    code = trace_output_derived(&out, a->out, archive, how);
     if (!code)
         code = trace_output_close(&out, cut_into(a, archive, &out));
     archive_close(archive);

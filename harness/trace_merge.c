@@ -101,16 +101,14 @@ static int check_threads(const struct merge_input *in)
 
 static int merge_into(const struct merge_args *a, struct merge_input *in)
 {
-    char how[HOW_SIZE], text[ARCHIVE_PROVENANCE_MAX + 1];
+    char how[HOW_SIZE];
     const char *path = a->file[a->n - 1];
     struct trace_output out;
 
     snprintf(how, sizeof how, "trace merge of this and %zu more, by %s",
              in->n - 1, a->order == MERGE_BY_TIME ? "time" : "progress");
-    int code = trace_derive(in->archive[0], how, text);
+    int code = trace_output_derived(&out, path, in->archive[0], how);
 
-    if (!code)
-        code = trace_output_open(&out, path, text, TRACE_LEVEL_PRESET);
     if (code)
         return code;
     int err = op_merge(in->part, in->n, a->order, &out.sink);

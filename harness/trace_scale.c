@@ -91,7 +91,7 @@ static int check_threads(const struct scale_args *a,
 
 static int scale(const struct scale_args *a)
 {
-    char how[HOW_SIZE], text[ARCHIVE_PROVENANCE_MAX + 1];
+    char how[HOW_SIZE];
     struct trace_output out;
     struct archive *archive;
     int code = trace_open(a->in, &archive);
@@ -102,9 +102,7 @@ static int scale(const struct scale_args *a)
              a->copies, (unsigned long long)a->times);
     code = check_threads(a, archive);
     if (!code)
-        code = trace_derive(archive, how, text);
-    if (!code)
-        code = trace_output_open(&out, a->out, text, TRACE_LEVEL_PRESET);
+        code = trace_output_derived(&out, a->out, archive, how);
     if (!code)
         code = trace_output_close(&out, scale_into(a, archive, &out));
     archive_close(archive);

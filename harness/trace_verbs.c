@@ -166,8 +166,8 @@ int trace_output_close(struct trace_output *o, int code)
     return err ? output_failed(o->path, err) : EXIT_GOOD;
 }
 
-int trace_derive(const struct archive *archive, const char *how,
-                 char text[ARCHIVE_PROVENANCE_MAX + 1])
+static int derive(const struct archive *archive, const char *how,
+                  char text[ARCHIVE_PROVENANCE_MAX + 1])
 {
     const char *old = archive_provenance(archive);
     size_t n = strlen(old);
@@ -182,6 +182,15 @@ int trace_derive(const struct archive *archive, const char *how,
                               "(trace anonymize makes it short)",
                               EBADMSG);
     return EXIT_GOOD;
+}
+
+int trace_output_derived(struct trace_output *out, const char *path,
+                         const struct archive *archive, const char *how)
+{
+    char text[ARCHIVE_PROVENANCE_MAX + 1];
+    const int code = derive(archive, how, text);
+
+    return code ? code : trace_output_open(out, path, text, TRACE_LEVEL_PRESET);
 }
 
 /* ---- arguments ---- */

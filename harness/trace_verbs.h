@@ -43,15 +43,14 @@ struct trace_output {
  * closed. */
 int trace_output_open(struct trace_output *, const char *path,
                       const char *provenance, int level);
+/* The same, with the provenance of the archive that it is made of and one more
+ * line: how. */
+int trace_output_derived(struct trace_output *, const char *path,
+                         const struct archive *, const char *how);
 const char *trace_output_why(const struct trace_output *);
 /* Keep the archive if code is EXIT_GOOD, else leave no trace of it.  Returns
  * code, or what went wrong with the file. */
 int trace_output_close(struct trace_output *, int code);
-
-/* The provenance of an archive with one more line in text[]: what was made
- * of it and how. */
-int trace_derive(const struct archive *, const char *how,
-                 char text[ARCHIVE_PROVENANCE_MAX + 1]);
 
 /* The operand of an option: a whole number in min..max, or the end of the
  * program with a line that says so. */
