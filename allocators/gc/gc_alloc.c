@@ -298,9 +298,7 @@ static void free_large(struct hy_gc *gc, const struct gc_object *object)
     pthread_mutex_lock(&gc->lock);
     if (*object->mark == gc->epoch)
         gc->live_bytes -= object->bytes;
-    gc_blocks_give(gc, object->block,
-                   (gc->large_bytes[object->block] + BLOCK_MASK) >>
-                       BLOCK_SHIFT);
+    gc_blocks_give(gc, object->block, gc_large_blocks(gc, object->block));
     pthread_mutex_unlock(&gc->lock);
 }
 
@@ -418,8 +416,7 @@ bool hy_gc_may_live(struct hy_gc *gc, const void *p)
 
     if (!gc_find(gc, p, &object) || object.start != p)
         return false;
-    return *object.mark == gc->epoch || *object.mark == MARK_HELD ||
-           gc->is_young[object.block];
+    return gc_mark_is_live(gc, *object.mark) || gc->is_young[object.block];
 }
 
 bool gc_find(const struct hy_gc *gc, const void *p, struct gc_object *out)

@@ -4,10 +4,9 @@
  * max(min_heap, growth L), and if it was larger before it may stay so up to
  * `retain` times the most that was live lately: memory that was needed once is
  * there, and is better used than given back.  What is between is the budget
- * until the next.  With
- * a time share wanted, growth is moved after each collection: what a
- * collection costs does not depend on how rarely it comes, so its share of the
- * time goes as 1 / (growth - 1).
+ * until the next.  With a time share wanted, growth is moved after each
+ * collection: what a collection costs does not depend on how rarely it comes,
+ * so its share of the time goes as 1 / (growth - 1).
  *
  * A generational heap collects minor ones in between: marks are kept (an
  * object with the epoch's mark is old and counts as reached), and roots are,
@@ -165,7 +164,7 @@ static void mark_roots(struct hy_gc *gc, bool is_full)
 static void drop_all_runs(struct hy_gc *gc)
 {
     for (struct hy_gc_thread *t = gc->threads; t; t = t->next) {
-        if (!pthread_equal(t->thread, pthread_self()))
+        if (t != gc_self)
             mark_cursors(gc, t);
         gc_drop_runs(t);
     }

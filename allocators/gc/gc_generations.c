@@ -60,7 +60,7 @@ static void mark_small(struct hy_gc *gc, size_t b, uintptr_t begin)
     }
 }
 
-static void mark_large(struct hy_gc *gc, size_t b, uintptr_t begin)
+static void mark_large(struct hy_gc *gc, uintptr_t begin)
 {
     const uintptr_t end = begin + CARD_BYTES;
     struct gc_object o;
@@ -69,7 +69,6 @@ static void mark_large(struct hy_gc *gc, size_t b, uintptr_t begin)
         return;
     const uintptr_t stop = (uintptr_t)o.start + o.bytes;
 
-    (void)b;
     gc_mark_range(gc, begin, end < stop ? end : stop);
 }
 
@@ -103,8 +102,12 @@ static void mark_block(struct hy_gc *gc, size_t b)
             const uintptr_t begin =
                 (uintptr_t)gc_block_start(gc, b) + (k << CARD_SHIFT);
 
-            if (eight & 1)
-                (is_small ? mark_small : mark_large)(gc, b, begin);
+            if (!(eight & 1))
+                continue;
+            if (is_small)
+                mark_small(gc, b, begin);
+            else
+                mark_large(gc, begin);
         }
     }
 }

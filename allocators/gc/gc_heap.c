@@ -96,9 +96,9 @@ void hy_gc_close(struct hy_gc *gc)
         hy_gc_thread_leave(hy_gc_thread_self());
     gc_markers_close(gc);
     gc_dying_close(gc);
-    gc_ranges_free(gc, &gc->roots);
-    gc_ranges_free(gc, &gc->excluded);
-    gc_ranges_free(gc, &gc->globals);
+    gc_ranges_free(&gc->roots);
+    gc_ranges_free(&gc->excluded);
+    gc_ranges_free(&gc->globals);
     gc_blocks_close(gc);
     pthread_mutex_destroy(&gc->lock);
     os_pages_unmap(NULL, gc, sizeof *gc);
@@ -143,7 +143,7 @@ static void visit_block(struct hy_gc *gc, size_t b,
         const char *p =
             gc_block_start(gc, b) + i * gc->block[b].granules * (size_t)GRANULE;
 
-        if ((mark == gc->epoch || mark == MARK_HELD) && gc_find(gc, p, &o))
+        if (gc_mark_is_live(gc, mark) && gc_find(gc, p, &o))
             visit(o.start, o.bytes, arg);
     }
 }

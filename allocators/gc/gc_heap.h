@@ -238,6 +238,18 @@ static inline bool gc_kind_is_leaf(uint8_t kind)
     return kind == KIND_LEAF || kind == KIND_LARGE_LEAF;
 }
 
+/* Whether an object with this mark was reached, or is a root itself. */
+static inline bool gc_mark_is_live(const struct hy_gc *gc, uint8_t mark)
+{
+    return mark == gc->epoch || mark == MARK_HELD;
+}
+
+/* Blocks of the large object whose first is `head`. */
+static inline size_t gc_large_blocks(const struct hy_gc *gc, size_t head)
+{
+    return (gc->large_bytes[head] + BLOCK_MASK) >> BLOCK_SHIFT;
+}
+
 /* An object: what an address leads to. */
 struct gc_object {
     char *start;
@@ -366,8 +378,8 @@ void gc_world_stacks(struct hy_gc *,
 
 /* Look up the program's data segments: before the world is stopped. */
 void gc_roots_find_globals(struct hy_gc *);
-int gc_ranges_add(struct hy_gc *, struct gc_ranges *, struct gc_range);
-void gc_ranges_free(struct hy_gc *, struct gc_ranges *);
+int gc_ranges_add(struct gc_ranges *, struct gc_range);
+void gc_ranges_free(struct gc_ranges *);
 
 /* ---- gc_mark.c ---- */
 

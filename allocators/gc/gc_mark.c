@@ -29,12 +29,11 @@
 #include "gc_heap.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "gc_futex.h"
 
 enum {
     QUEUE = 16,            /* words between prefetch and use; power of two */
@@ -67,7 +66,6 @@ struct teller {
 };
 
 struct gc_markers {
-    struct os_account *account;
     unsigned n;                 /* that there are, with marker 0 */
     bool is_helped;             /* this collection */
     _Atomic uint32_t work_word; /* changes when helpers are wanted; odd: end */
@@ -84,12 +82,6 @@ struct gc_markers {
     const struct teller *teller;
     struct marker marker[HY_GC_MARKERS_MAX];
 };
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SCANS_STACKS __attribute__((no_sanitize_address))
-#else
-#define SCANS_STACKS
-#endif
 
 /* ---- the stack ---- */
 
@@ -118,11 +110,6 @@ static void push_range(struct marker *m, uintptr_t begin, uintptr_t end)
 
 /* ---- scanning ---- */
 
-static inline bool in_heap(const struct hy_gc *gc, uintptr_t word)
-{
-    return word - gc->base < gc->extent;
-}
-
 static void pin(const struct hy_gc *gc, uintptr_t word)
 {
     size_t b = (word - gc->base) >> BLOCK_SHIFT;
@@ -136,16 +123,15 @@ static void pin(const struct hy_gc *gc, uintptr_t word)
 static inline void push_word(struct marker *m, const struct hy_gc *gc,
                              uintptr_t word, bool is_compacting)
 {
-    if (!in_heap(gc, word))
+    if (!gc_contains(gc, (const void *)word))
         return;
     if (is_compacting)
         pin(gc, word);
     push(m, word & ~(uintptr_t)RANGE_TAG);
 }
 
-SCANS_STACKS static inline void push_words(struct marker *m,
-                                           const uintptr_t *words, size_t n,
-                                           bool is_compacting)
+static inline void push_words(struct marker *m, const uintptr_t *words,
+                              size_t n, bool is_compacting)
 {
     const struct hy_gc *gc = m->gc;
 
@@ -178,7 +164,7 @@ static void scan_layout(struct marker *m, const struct hy_gc *gc,
         const int i = 63 - __builtin_clzll(left);
 
         left &= ~(UINT64_C(1) << i);
-        if (in_heap(gc, words[i]))
+        if (gc_contains(gc, (const void *)words[i]))
             push(m, words[i] & ~(uintptr_t)RANGE_TAG);
     }
 }
@@ -223,8 +209,7 @@ static void visit_large(struct marker *m, uintptr_t word, bool is_compacting,
     struct hy_gc *gc = m->gc;
     struct gc_object o;
 
-    if (!gc_find(gc, (void *)word, &o) || *o.mark == gc->epoch ||
-        *o.mark == MARK_HELD)
+    if (!gc_find(gc, (void *)word, &o) || gc_mark_is_live(gc, *o.mark))
         return;
     *o.mark = gc->epoch;
     m->tally.objects++;
@@ -544,16 +529,6 @@ static void drain_alone(struct marker *m)
 
 /* ---- helpers ---- */
 
-static void futex_wait(_Atomic uint32_t *word, uint32_t value)
-{
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-
-static void futex_wake_all(_Atomic uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
-}
-
 enum { WORK_END = 1, WORK_STEP = 2 };
 
 /* One that wakes too late does not come in, so nobody waits for it. */
@@ -579,7 +554,7 @@ static void *helper_main(void *arg)
         if (now & WORK_END)
             return NULL;
         if (now == seen) {
-            futex_wait(&all->work_word, seen);
+            gc_futex_wait(&all->work_word, seen);
             continue;
         }
         seen = now;
@@ -654,7 +629,7 @@ void gc_markers_close(struct hy_gc *gc)
     if (!all)
         return;
     atomic_fetch_or(&all->work_word, WORK_END);
-    futex_wake_all(&all->work_word);
+    gc_futex_wake_all(&all->work_word);
     for (unsigned i = 0; i < HY_GC_MARKERS_MAX; i++) {
         if (all->marker[i].is_running)
             pthread_join(all->marker[i].thread, NULL);
@@ -699,7 +674,7 @@ unsigned gc_mark_begin(struct hy_gc *gc)
     }
     if (all->is_helped) {
         atomic_fetch_add(&all->work_word, WORK_STEP);
-        futex_wake_all(&all->work_word);
+        gc_futex_wake_all(&all->work_word);
     }
     return all->is_helped ? all->n : 1;
 }
@@ -718,7 +693,7 @@ void gc_mark_pointer(struct hy_gc *gc, const void *p)
 {
     struct marker *m = &gc->markers->marker[0];
 
-    if (in_heap(gc, (uintptr_t)p) && has_room(m, 1))
+    if (gc_contains(gc, p) && has_room(m, 1))
         push(m, (uintptr_t)p & ~(uintptr_t)RANGE_TAG);
 }
 
@@ -757,11 +732,6 @@ void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
             push_word(m, gc, words[i], gc->is_compacting && !is_precise);
 }
 
-static bool is_reached(const struct hy_gc *gc, uint8_t mark)
-{
-    return mark == gc->epoch || mark == MARK_HELD;
-}
-
 /* Scan everything that is marked, or a root itself, again. */
 static void mend_dropped(struct hy_gc *gc)
 {
@@ -774,13 +744,13 @@ static void mend_dropped(struct hy_gc *gc)
 
         if ((info.kind == KIND_LARGE_SCANNED ||
              info.kind == KIND_LARGE_UNCOLLECTABLE) &&
-            is_reached(gc, gc->mark[b * MARKS_A_BLOCK]))
+            gc_mark_is_live(gc, gc->mark[b * MARKS_A_BLOCK]))
             gc_mark_contents(gc, start, false);
         if (info.kind != KIND_SCANNED && info.kind != KIND_LAYOUT &&
             info.kind != KIND_UNCOLLECTABLE)
             continue;
         for (size_t i = 0; (i + 1) * bytes <= BLOCK_BYTES; i++)
-            if (is_reached(gc, gc->mark[b * MARKS_A_BLOCK + i])) {
+            if (gc_mark_is_live(gc, gc->mark[b * MARKS_A_BLOCK + i])) {
                 gc_mark_contents(gc, start + i * bytes, false);
                 drain_alone(&gc->markers->marker[0]);
             }
@@ -871,7 +841,6 @@ bool gc_is_marked(const struct hy_gc *gc, const void *p)
 {
     struct gc_object o;
 
-    if (!gc_find(gc, p, &o))
-        return true; /* not ours: never dies */
-    return *o.mark == gc->epoch || *o.mark == MARK_HELD;
+    return !gc_find(gc, p, &o) /* not ours: never dies */
+           || gc_mark_is_live(gc, *o.mark);
 }

@@ -36,10 +36,8 @@ static int grow(struct gc_ranges *all)
     return 0;
 }
 
-int gc_ranges_add(struct hy_gc *gc, struct gc_ranges *all,
-                  struct gc_range range)
+int gc_ranges_add(struct gc_ranges *all, struct gc_range range)
 {
-    (void)gc;
     if (all->n == all->room) {
         const int err = grow(all);
 
@@ -50,9 +48,8 @@ int gc_ranges_add(struct hy_gc *gc, struct gc_ranges *all,
     return 0;
 }
 
-void gc_ranges_free(struct hy_gc *gc, struct gc_ranges *all)
+void gc_ranges_free(struct gc_ranges *all)
 {
-    (void)gc;
     if (all->room)
         os_pages_unmap(NULL, all->range, all->room * sizeof *all->range);
     *all = (struct gc_ranges){0};
@@ -123,7 +120,7 @@ int hy_gc_roots_add(struct hy_gc *gc, const void *begin, const void *end,
                  end);
         err = EEXIST;
     } else {
-        err = gc_ranges_add(gc, &gc->roots, range);
+        err = gc_ranges_add(&gc->roots, range);
         if (err)
             snprintf(why, why_size, "no memory for another root range");
     }
@@ -142,9 +139,9 @@ static bool cut(struct hy_gc *gc, size_t i, struct gc_range r)
         return false;
     gc->roots.range[i] = gc->roots.range[--gc->roots.n];
     if (before.begin < before.end)
-        (void)gc_ranges_add(gc, &gc->roots, before);
+        (void)gc_ranges_add(&gc->roots, before);
     if (after.begin < after.end)
-        (void)gc_ranges_add(gc, &gc->roots, after);
+        (void)gc_ranges_add(&gc->roots, after);
     return true;
 }
 
@@ -164,7 +161,7 @@ int hy_gc_roots_exclude(struct hy_gc *gc, const void *begin, const void *end)
 {
     pthread_mutex_lock(&gc->lock);
     const int err = gc_ranges_add(
-        gc, &gc->excluded, (struct gc_range){(uintptr_t)begin, (uintptr_t)end});
+        &gc->excluded, (struct gc_range){(uintptr_t)begin, (uintptr_t)end});
 
     pthread_mutex_unlock(&gc->lock);
     return err;
@@ -184,7 +181,7 @@ static void add_global(struct hy_gc *gc, struct gc_range r, size_t i)
         r.end = x.begin;
     }
     if (r.begin < r.end)
-        (void)gc_ranges_add(gc, &gc->globals, r);
+        (void)gc_ranges_add(&gc->globals, r);
 }
 
 static int add_segments(struct dl_phdr_info *info, size_t size, void *arg)

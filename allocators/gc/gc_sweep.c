@@ -101,11 +101,6 @@ static uint32_t first_live(const uint8_t *mark, uint32_t i, uint32_t n,
     return i;
 }
 
-static bool is_dead(uint8_t mark, uint8_t epoch)
-{
-    return mark != epoch && mark != MARK_HELD;
-}
-
 /* The next run of objects from *i, of at most `most`: *i and *end. */
 static bool next_dead(const struct hy_gc *gc, const struct gc_bin *bin,
                       const uint8_t *mark, uint32_t *i, uint32_t *end)
@@ -116,7 +111,7 @@ static bool next_dead(const struct hy_gc *gc, const struct gc_bin *bin,
     if (!most)
         most = 1;
     if (gc_kind_is_held(bin->kind)) {
-        while (*i < n && !is_dead(mark[*i], gc->epoch))
+        while (*i < n && gc_mark_is_live(gc, mark[*i]))
             ++*i;
         *end = *i + 1;
         return *i < n;
@@ -183,11 +178,6 @@ bool gc_is_hot(const struct hy_gc *gc, size_t b)
                   gc->bin[gc->bin_of[b]].objects) != NULL;
 }
 
-static size_t large_blocks(const struct hy_gc *gc, size_t head)
-{
-    return (gc->large_bytes[head] + BLOCK_MASK) >> BLOCK_SHIFT;
-}
-
 /* The blocks of the object or bin at b, and whether they are to be freed. */
 static size_t look_at(struct hy_gc *gc, size_t b, bool *is_empty)
 {
@@ -201,8 +191,8 @@ static size_t look_at(struct hy_gc *gc, size_t b, bool *is_empty)
         gc->hot[b] = *is_empty ? 0 : gc->epoch;
         return 1;
     }
-    *is_empty = is_dead(gc->mark[b * MARKS_A_BLOCK], gc->epoch);
-    return large_blocks(gc, b);
+    *is_empty = !gc_mark_is_live(gc, gc->mark[b * MARKS_A_BLOCK]);
+    return gc_large_blocks(gc, b);
 }
 
 static void list_to_sweep(struct hy_gc *gc, size_t b)

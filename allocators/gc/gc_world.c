@@ -17,14 +17,12 @@
 #include "gc_heap.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <link.h>
-#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+
+#include "gc_futex.h"
 
 enum { SPIN = 2000 };
 
@@ -34,16 +32,6 @@ static pthread_key_t leave_key; /* its destructor leaves for a thread that
                                    forgot to */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int once_error;
-
-static void futex_wait(_Atomic uint32_t *word, uint32_t value)
-{
-    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-}
-
-static void futex_wake_all(_Atomic uint32_t *word)
-{
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-}
 
 /* ---- standing ---- */
 
@@ -71,9 +59,9 @@ __attribute__((noinline)) static void stand(struct hy_gc_thread *t)
     t->sp = (uintptr_t)__builtin_frame_address(0);
     note_other_stack(t);
     atomic_fetch_add(&gc->standing, 1);
-    futex_wake_all(&gc->standing);
+    gc_futex_wake_all(&gc->standing);
     while (atomic_load(&gc->stop_word) == word)
-        futex_wait(&gc->stop_word, word);
+        gc_futex_wait(&gc->stop_word, word);
 }
 
 /* Registers that the caller may hold pointers in go to the stack first. */
@@ -114,7 +102,7 @@ static void await_standing(struct hy_gc *gc, uint32_t wanted)
         if (turn < SPIN)
             __builtin_ia32_pause();
         else
-            futex_wait(&gc->standing, standing);
+            gc_futex_wait(&gc->standing, standing);
 }
 
 unsigned gc_world_stop(struct hy_gc *gc)
@@ -134,7 +122,7 @@ void gc_world_go(struct hy_gc *gc)
 {
     atomic_fetch_add(&gc->stop_word, 1);
     if (gc->nthreads > 1 || gc->threads != gc_self)
-        futex_wake_all(&gc->stop_word);
+        gc_futex_wake_all(&gc->stop_word);
 }
 
 void gc_world_stacks(struct hy_gc *gc,
