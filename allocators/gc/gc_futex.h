@@ -1,4 +1,4 @@
-/* gc_futex.h - sleeping until a word changes.
+/* gc_futex.h - waiting until a word changes: awake, or asleep.
  *
  * Includers define _GNU_SOURCE, for syscall.
  *
@@ -13,6 +13,18 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+/* A turn of a loop that waits awake. */
+#if defined(__x86_64__)
+static inline void gc_pause(void)
+{
+    __builtin_ia32_pause();
+}
+#else
+static inline void gc_pause(void)
+{
+}
+#endif
 
 /* Sleep while the word has this value; may wake for no reason. */
 static inline void gc_futex_wait(_Atomic uint32_t *word, uint32_t value)

@@ -389,7 +389,7 @@ static bool await_work(struct gc_markers *all, struct marker *m)
         if (turn % 8 == 0 && take(all, m))
             return true;
         if (turn < SPIN)
-            __builtin_ia32_pause();
+            gc_pause();
         else
             sched_yield();
     }

@@ -100,7 +100,7 @@ static void await_standing(struct hy_gc *gc, uint32_t wanted)
     for (unsigned turn = 0; (standing = atomic_load(&gc->standing)) != wanted;
          turn++)
         if (turn < SPIN)
-            __builtin_ia32_pause();
+            gc_pause();
         else
             gc_futex_wait(&gc->standing, standing);
 }
