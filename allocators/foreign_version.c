@@ -2,11 +2,12 @@
  *
  * The dynamic linker is asked where malloc comes from; the file it names is
  * compared by device and inode, so neither a symbolic link nor a name can
- * pass one library off as another.
+ * pass one library off as another.  RTLD_NEXT counts from the file that this is
+ * linked into: the program, or what is preloaded before all others.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#define _GNU_SOURCE /* RTLD_DEFAULT, dladdr, dl_iterate_phdr */
+#define _GNU_SOURCE /* RTLD_DEFAULT, dladdr1, dl_iterate_phdr */
 #include "foreign.h"
 
 #include <dlfcn.h>
@@ -29,11 +30,29 @@ struct version_source {
     bool (*read)(void *symbol, char version[VERSION_MAX]);
 };
 
+/* Where a function is defined.  A program that is linked to fixed addresses and
+ * takes that of a function gets an entry of its own linkage table, which then
+ * passes for the function everywhere: its symbol has an address in the program
+ * but is undefined there.  The function is the next definition (elf(5);
+ * System V ABI for x86-64, "Function Addresses"). */
+static void *find_function(const char *name)
+{
+    Dl_info info;
+    void *symbol = dlsym(RTLD_DEFAULT, name), *entry = NULL;
+    if (symbol && dladdr1(symbol, &info, &entry, RTLD_DL_SYMENT) && entry) {
+        ElfW(Sym) found;
+        memcpy(&found, entry, sizeof found);
+        if (found.st_shndx == SHN_UNDEF)
+            symbol = dlsym(RTLD_NEXT, name);
+    }
+    return symbol;
+}
+
 void *foreign_symbol(const char *name)
 {
     Dl_info served, found;
-    void *const symbol = dlsym(RTLD_DEFAULT, name);
-    void *const serves = dlsym(RTLD_DEFAULT, "malloc");
+    void *const symbol = find_function(name);
+    void *const serves = find_function("malloc");
     if (!symbol || !serves || !dladdr(serves, &served) ||
         !dladdr(symbol, &found))
         return NULL;
@@ -183,7 +202,7 @@ static void hide_control_bytes(char *text)
 void foreign_served_by(char *out, size_t size)
 {
     Dl_info info;
-    void *const serves = dlsym(RTLD_DEFAULT, "malloc");
+    void *const serves = find_function("malloc");
     if (!serves || !dladdr(serves, &info) || !info.dli_fname) {
         snprintf(out, size, "unknown file");
         return;
@@ -202,7 +221,7 @@ static int stat_server(const char *function, struct stat *out,
                        const char **file)
 {
     Dl_info info;
-    void *const symbol = dlsym(RTLD_DEFAULT, function);
+    void *const symbol = find_function(function);
     if (!symbol || !dladdr(symbol, &info) || !info.dli_fname)
         return ENOENT;
     *file = info.dli_fname;
