@@ -25,6 +25,7 @@ int cmd_report(int argc, char **argv);
 int cmd_history(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_record(int argc, char **argv);
+int cmd_apps(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
 int cmd_gc(int argc, char **argv);

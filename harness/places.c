@@ -15,7 +15,9 @@
 static struct places {
     char program[PATH_MAX];
     char recorder[PATH_MAX + 64];
+    char witness[PATH_MAX + 64];
     char traces[PATH_MAX + 64];
+    char apps[PATH_MAX + 64];
     char plots[PATH_MAX + 64];
     char schemas[PATH_MAX + 64];
     char calibration[PATH_MAX + 64];
@@ -65,6 +67,11 @@ static void fill(void)
     choose(places.recorder, sizeof places.recorder, dir,
            "../" HEAPYARD_LIBDIR "/heapyard/libheapyard-record.so", dir,
            "libheapyard-record.so");
+    choose(places.witness, sizeof places.witness, dir,
+           "../" HEAPYARD_LIBDIR "/heapyard/heapyard-witness.so", dir,
+           "heapyard-witness.so");
+    choose(places.apps, sizeof places.apps, dir, "../share/heapyard/apps",
+           HEAPYARD_SOURCE_DIR, "workloads/apps");
     choose(places.traces, sizeof places.traces, dir, "../share/heapyard/traces",
            HEAPYARD_SOURCE_DIR, "workloads/traces");
     choose(places.plots, sizeof places.plots, dir, "../share/heapyard/plots",
@@ -92,6 +99,16 @@ const char *places_program(void)
 const char *places_recorder(void)
 {
     return get()->recorder;
+}
+
+const char *places_witness(void)
+{
+    return get()->witness;
+}
+
+const char *places_apps(void)
+{
+    return get()->apps;
 }
 
 const char *places_traces(void)

@@ -5,14 +5,11 @@
  * times by a Mann-Whitney test at 5 %.  Both get the time that the gate has
  * taken.
  *
- * Source: github.com/sharkdp/hyperfine (JSON of version 1.15).
- *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "trial.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,31 +18,14 @@
 
 #include "command.h"
 #include "gate_pairs.h"
+#include "hyperfine.h"
 #include "paired.h"
 #include "places.h"
 #include "ticks.h"
 
-enum { PATH_ROOM = 4096, TIMES_MAX = 1024 };
+enum { PATH_ROOM = 4096 };
 
 static const double threshold = 0.05;
-
-struct times {
-    double s[TIMES_MAX];
-    size_t n;
-    double mean;
-};
-
-/* One word of a shell, whatever is in it. */
-static void put_word(FILE *f, const char *word)
-{
-    fputc('\'', f);
-    for (; *word; word++)
-        if (*word == '\'')
-            fputs("'\\''", f);
-        else
-            fputc(*word, f);
-    fputs("' ", f);
-}
 
 /* As hyperfine splits it, in the manner of a shell.  NULL if memory is short;
  * free afterwards. */
@@ -57,11 +37,11 @@ static char *make_command(const struct stored_trace *t, const char *allocator)
 
     if (!f)
         return NULL;
-    put_word(f, places_program());
+    hyperfine_put_word(f, places_program());
     fputs("replay --trace ", f);
-    put_word(f, t->path);
+    hyperfine_put_word(f, t->path);
     fputs("--allocator ", f);
-    put_word(f, allocator);
+    hyperfine_put_word(f, allocator);
     fputs("--meter time", f);
     if (fclose(f)) {
         free(command);
@@ -70,34 +50,14 @@ static char *make_command(const struct stored_trace *t, const char *allocator)
     return command;
 }
 
-static int take_times(const json_t *result, struct times *out)
+static int read_json(const char *path, struct hyperfine_result out[GATE_SIDES])
 {
-    const json_t *times = json_object_get(result, "times");
-    const json_t *codes = json_object_get(result, "exit_codes");
-    const json_t *mean = json_object_get(result, "mean");
-
-    out->n = json_array_size(times);
-    if (!out->n || out->n > TIMES_MAX || !json_is_number(mean))
-        return EBADMSG;
-    out->mean = json_number_value(mean);
-    for (size_t i = 0; i < out->n; i++) {
-        out->s[i] = json_number_value(json_array_get(times, i));
-        if (json_integer_value(json_array_get(codes, i)) != 0 ||
-            !(out->s[i] > 0))
-            return EBADMSG;
-    }
-    return 0;
-}
-
-static int read_json(const char *path, struct times out[GATE_SIDES])
-{
-    json_t *root = json_load_file(path, 0, NULL);
-    const json_t *results = json_object_get(root, "results");
-    int err = json_array_size(results) == GATE_SIDES ? 0 : EBADMSG;
+    char why[512];
+    int err = hyperfine_read(path, out, GATE_SIDES, why, sizeof why);
 
     for (size_t i = 0; i < GATE_SIDES && !err; i++)
-        err = take_times(json_array_get(results, i), &out[i]);
-    json_decref(root);
+        for (size_t k = 0; k < out[i].n && !err; k++)
+            err = out[i].code[k] ? EBADMSG : 0;
     return err;
 }
 
@@ -108,18 +68,19 @@ static enum call call_means(double ratio)
                                        : CALL_NONE;
 }
 
-static enum call call_ranks(const struct times t[GATE_SIDES], double ratio)
+static enum call call_ranks(const struct hyperfine_result t[GATE_SIDES],
+                            double ratio)
 {
-    double p = mann_whitney_p(t[GATE_CANDIDATE].s, t[GATE_CANDIDATE].n,
-                              t[GATE_BASE].s, t[GATE_BASE].n);
+    double p = mann_whitney_p(t[GATE_CANDIDATE].wall_s, t[GATE_CANDIDATE].n,
+                              t[GATE_BASE].wall_s, t[GATE_BASE].n);
 
     return !(p < 0.05) ? CALL_NONE : ratio > 1 ? CALL_SLOWER : CALL_FASTER;
 }
 
-static void judge(const struct times t[GATE_SIDES], double seconds,
+static void judge(const struct hyperfine_result t[GATE_SIDES], double seconds,
                   struct trial *out)
 {
-    double ratio = t[GATE_CANDIDATE].mean / t[GATE_BASE].mean;
+    double ratio = t[GATE_CANDIDATE].mean_s / t[GATE_BASE].mean_s;
 
     out->others_ratio = ratio;
     out->others_runs = (unsigned)t[GATE_BASE].n;
@@ -142,14 +103,13 @@ static unsigned runs_for(const struct trial *t)
 
 int trial_others_exist(void)
 {
-    static const char *const argv[] = {"hyperfine", "--version", NULL};
-
-    return !command_run(argv, NULL, COMMAND_STOPS);
+    return hyperfine_exists();
 }
 
 /* Let hyperfine time both commands so many times, and read what it found. */
 static int time_both(const char *folder, const char *const command[GATE_SIDES],
-                     unsigned n, struct times out[GATE_SIDES], double *seconds)
+                     unsigned n, struct hyperfine_result out[GATE_SIDES],
+                     double *seconds)
 {
     char json[PATH_ROOM], runs[16];
 
@@ -188,7 +148,7 @@ int trial_others(struct gate_session *session, const struct plan_run *run,
 
     if (!trace)
         return ENOMEM;
-    struct times *t = calloc(GATE_SIDES, sizeof *t);
+    struct hyperfine_result *t = calloc(GATE_SIDES, sizeof *t);
     int err = t ? 0 : ENOMEM;
     double seconds;
 

@@ -1,0 +1,246 @@
+/* app_suite.c - real programs under allocators, block by block.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "app_suite.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "environment.h"
+#include "places.h"
+#include "progress.h"
+#include "random.h"
+#include "run_rows.h"
+
+enum { PATH_ROOM = 4096 };
+
+/* One run of a block. */
+struct turn {
+    const struct app_place *place;
+    const struct app_arm *arm;
+    const char *meter;
+};
+
+struct session {
+    struct app_suite *suite;
+    char id[SESSION_MAX];
+    FILE *samples;
+    struct progress progress;
+    struct random random;
+    uint32_t runs;
+};
+
+/* ---- apps and arms ---- */
+
+static int fail(struct app_suite *s, int err, const char *what)
+{
+    snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
+    return err;
+}
+
+static size_t count(const char *const list[])
+{
+    size_t n = 0;
+
+    while (list[n])
+        n++;
+    return n;
+}
+
+int app_suite_open(struct app_suite *s, char *const apps[],
+                   const char *const arms[])
+{
+    size_t napps = count((const char *const *)apps), narms = count(arms);
+    int err = 0;
+
+    s->place = calloc(napps + 1, sizeof *s->place);
+    s->arm = calloc(narms + 1, sizeof *s->arm);
+    if (!s->place || !s->arm)
+        return fail(s, ENOMEM, "programs");
+    for (; s->places < napps && !err; s->places += !err)
+        err = app_find(apps[s->places], places_apps(), &s->place[s->places].app,
+                       s->why, sizeof s->why);
+    for (; s->arms < narms && !err; s->arms += !err)
+        err = app_arm_find(arms[s->arms], &s->arm[s->arms], s->why,
+                           sizeof s->why);
+    return err;
+}
+
+int app_suite_set_up(struct app_suite *s)
+{
+    struct progress progress;
+    int err = 0;
+
+    progress_start(&progress, s->places);
+    for (size_t i = 0; i < s->places && !err; i++) {
+        char folder[PATH_ROOM], what[80];
+
+        snprintf(what, sizeof what, "setting up %s", s->place[i].app.name);
+        progress_show(&progress, what);
+        snprintf(folder, sizeof folder, "%.3000s/work/%s", s->folder,
+                 s->place[i].app.name);
+        err = app_place_open(&s->place[i], folder);
+        if (err)
+            fail(s, err, folder);
+        progress_step(&progress);
+    }
+    progress_clear(&progress);
+    return err;
+}
+
+void app_suite_close(struct app_suite *s)
+{
+    char folder[PATH_ROOM];
+
+    for (size_t i = 0; i < s->places; i++)
+        app_place_close(&s->place[i]);
+    snprintf(folder, sizeof folder, "%.3000s/work", s->folder);
+    if (s->places)
+        rmdir(folder);
+    free(s->place);
+    free(s->arm);
+}
+
+/* ---- rows ---- */
+
+static void count_run(struct app_suite *s, const struct row *row)
+{
+    s->ok += row->status == STATUS_OK;
+    s->skipped += row->status == STATUS_SKIP;
+    if (row->status == STATUS_OK || row->status == STATUS_SKIP)
+        return;
+    if (!s->failed++)
+        snprintf(s->first_failure, sizeof s->first_failure,
+                 "%.40s on %.40s: %s: %s", row->key.allocator,
+                 row->key.workload, status_name(row->status), row->note);
+}
+
+static int write_rows(struct session *s, const struct turn *t, uint32_t block,
+                      const struct outcome *o)
+{
+    struct plan_run run = {
+        .run = ++s->runs, .block = block, .trace = {.scale = 1, .threads = 1}};
+    int err = 0;
+
+    snprintf(run.trace.workload, sizeof run.trace.workload, "app:%s",
+             t->place->app.name);
+    snprintf(run.allocator, sizeof run.allocator, "%s", t->arm->allocator);
+    snprintf(run.meter, sizeof run.meter, "%s", t->meter);
+    struct row row = run_row(s->id, &run, o, NULL);
+    snprintf(row.key.touch, sizeof row.key.touch, "program");
+    row.key.seed = t->place->app.version;
+    count_run(s->suite, &row);
+    if (o->status != STATUS_OK)
+        err = row_write(s->samples, &row);
+    for (size_t i = 0; i < o->n && !err; i++) {
+        run_row_set(&row, o, i);
+        err = row_write(s->samples, &row);
+    }
+    if (!err && fflush(s->samples))
+        err = errno;
+    return err ? fail(s->suite, err, "samples.csv") : 0;
+}
+
+/* ---- blocks ---- */
+
+static void shuffle(struct random *random, struct turn turn[], size_t n)
+{
+    for (size_t i = n; i > 1; i--) {
+        size_t k = (size_t)random_below(random, i);
+        struct turn kept = turn[i - 1];
+
+        turn[i - 1] = turn[k];
+        turn[k] = kept;
+    }
+}
+
+static int run_turn(struct session *s, const struct turn *t, uint32_t block)
+{
+    struct outcome outcome;
+    char what[200];
+
+    snprintf(what, sizeof what, "block %u: %.60s under %.60s, %.12s", block,
+             t->place->app.name, t->arm->allocator, t->meter);
+    progress_show(&s->progress, what);
+    int err = app_run(t->place, t->arm, t->meter, &outcome);
+
+    if (err == EINTR)
+        snprintf(s->suite->why, sizeof s->suite->why, "stopped");
+    else if (err)
+        fail(s->suite, err, t->place->app.name);
+    else
+        err = write_rows(s, t, block, &outcome);
+    outcome_free(&outcome);
+    progress_step(&s->progress);
+    return err;
+}
+
+/* All arms of one program, in an order of this block. */
+static int run_place(struct session *s, const struct app_place *place,
+                     struct turn turn[], uint32_t block)
+{
+    const struct app_suite *suite = s->suite;
+    size_t n = 0;
+    int err = 0;
+
+    for (size_t i = 0; i < suite->arms; i++)
+        turn[n++] = (struct turn){place, &suite->arm[i], APP_METER_TIME};
+    shuffle(&s->random, turn, n);
+    for (size_t i = 0; i < suite->arms && block <= suite->memory_runs; i++)
+        turn[n++] = (struct turn){place, &suite->arm[i], APP_METER_MEMORY};
+    shuffle(&s->random, turn + suite->arms, n - suite->arms);
+    for (size_t i = 0; i < n && !err; i++)
+        err = run_turn(s, &turn[i], block);
+    return err;
+}
+
+static int run_blocks(struct session *s)
+{
+    const struct app_suite *suite = s->suite;
+    struct turn *turn = calloc(2 * suite->arms + 1, sizeof *turn);
+    struct turn *order = calloc(suite->places + 1, sizeof *order);
+    int err = turn && order ? 0 : fail(s->suite, ENOMEM, "runs");
+
+    for (size_t i = 0; i < suite->places && !err; i++)
+        order[i].place = &suite->place[i];
+    for (uint32_t block = 1; block <= suite->runs && !err; block++) {
+        shuffle(&s->random, order, suite->places);
+        for (size_t i = 0; i < suite->places && !err; i++)
+            err = run_place(s, order[i].place, turn, block);
+    }
+    free(turn);
+    free(order);
+    return err;
+}
+
+int app_suite_run(struct app_suite *suite)
+{
+    struct session s = {.suite = suite};
+    char path[PATH_ROOM], environment[PATH_ROOM];
+
+    environment_session(s.id);
+    random_seed(&s.random, suite->seed);
+    snprintf(path, sizeof path, "%.3000s/samples.csv", suite->folder);
+    snprintf(environment, sizeof environment, "%.3000s/environment.csv",
+             suite->folder);
+    s.samples = fopen(path, "wx");
+    if (!s.samples)
+        return fail(suite, errno, path);
+    int err = row_write_header(s.samples);
+    err = err ? err : environment_append(environment, s.id);
+    if (err)
+        fail(suite, err, path);
+    progress_start(&s.progress, suite->places * suite->arms *
+                                    (suite->runs + (size_t)suite->memory_runs));
+    if (!err)
+        err = run_blocks(&s);
+    progress_clear(&s.progress);
+    if (fclose(s.samples) && !err)
+        err = fail(suite, errno, path);
+    return err;
+}
