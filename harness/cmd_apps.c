@@ -219,10 +219,7 @@ int cmd_apps(int argc, char **argv)
     if (a.is_list)
         return app_list_print(argv[0]) ? EXIT_INFRA : EXIT_GOOD;
     if (!hyperfine_exists()) {
-        fprintf(stderr,
-                "%s: hyperfine is not installed (on Debian: apt-get install "
-                "hyperfine)\n",
-                argv[0]);
+        fprintf(stderr, "%s: " HYPERFINE_MISSING "\n", argv[0]);
         return EXIT_INFRA;
     }
     folder_name("apps", folder, sizeof folder);

@@ -26,6 +26,7 @@ int cmd_history(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_record(int argc, char **argv);
 int cmd_apps(int argc, char **argv);
+int cmd_fidelity(int argc, char **argv);
 int cmd_gate(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
 int cmd_gc(int argc, char **argv);

@@ -28,6 +28,7 @@ static const struct verb {
     {"record", cmd_record, "record the allocations of a program"},
     {"trace", cmd_trace, "look into traces, convert, cut and combine them"},
     {"apps", cmd_apps, "run real programs under allocators"},
+    {"fidelity", cmd_fidelity, "compare replays with the real programs"},
     {"gate", cmd_gate, "judge a build or a library against another"},
     {"calibrate", cmd_calibrate, "measure how often the gate is wrong here"},
     {"gc", cmd_gc, "study collectors at every size of heap, or tune one"},

@@ -12,6 +12,9 @@
 
 enum { HYPERFINE_RUNS_MAX = 1024 };
 
+#define HYPERFINE_MISSING                                                      \
+    "hyperfine is not installed (on Debian: apt-get install hyperfine)"
+
 /* Of one command. */
 struct hyperfine_result {
     double wall_s[HYPERFINE_RUNS_MAX]; /* [n] */
