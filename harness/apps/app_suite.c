@@ -39,7 +39,10 @@ struct session {
 
 static int fail(struct app_suite *s, int err, const char *what)
 {
-    snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
+    if (err == EINTR)
+        snprintf(s->why, sizeof s->why, "stopped");
+    else
+        snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
     return err;
 }
 
@@ -169,9 +172,7 @@ static int run_turn(struct session *s, const struct turn *t, uint32_t block)
     progress_show(&s->progress, what);
     int err = app_run(t->place, t->arm, t->meter, &outcome);
 
-    if (err == EINTR)
-        snprintf(s->suite->why, sizeof s->suite->why, "stopped");
-    else if (err)
+    if (err)
         fail(s->suite, err, t->place->app.name);
     else
         err = write_rows(s, t, block, &outcome);

@@ -25,7 +25,10 @@ enum { PATH_ROOM = 4096 };
 
 static int fail(struct fidelity_study *s, int err, const char *what)
 {
-    snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
+    if (err == EINTR)
+        snprintf(s->why, sizeof s->why, "stopped");
+    else
+        snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
     return err;
 }
 
