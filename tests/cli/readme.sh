@@ -39,7 +39,7 @@ mkdir "$tree"
     --exclude=./results/out .) | (cd "$tree" && tar -xf -)
 mkdir -p "$tree/build/release"
 cp "$HEAPYARD" "$tree/build/release/heapyard"
-for library in "$(dirname "$HEAPYARD")"/libheapyard-*.so; do
+for library in "$(dirname "$HEAPYARD")"/*heapyard-*.so; do
     [ ! -r "$library" ] || cp "$library" "$tree/build/release/"
 done
 compat=$(dirname "$HEAPYARD")/compat
@@ -55,6 +55,9 @@ for program in sqlite3 jq perl; do
     fi
 done
 
+if grep -q 'heapyard apps perl ' "$work"/blocks/*; then
+    need hyperfine
+fi
 if grep -q -- ' -lgc$' "$work"/blocks/*; then
     need cc
     need pkg-config
