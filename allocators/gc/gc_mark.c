@@ -31,7 +31,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 
 #include "gc_futex.h"
 
@@ -328,6 +327,20 @@ visit(struct marker *m, const struct view *v, struct hot *h,
 
 /* ---- sharing ---- */
 
+/* Word by word, through a general register: memcpy would leave these words in
+ * vector registers that little else overwrites (AVX-512's), and the next
+ * collection would find them there, in the frame of the signal that stops the
+ * thread. */
+static void copy_words(uintptr_t *to, const uintptr_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t word = from[i];
+
+        __asm__ volatile("" : "+r"(word));
+        to[i] = word;
+    }
+}
+
 /* Give the lower half away, but no half of a range. */
 static void give(struct gc_markers *all, struct marker *m)
 {
@@ -339,7 +352,7 @@ static void give(struct gc_markers *all, struct marker *m)
         n++;
     pthread_mutex_lock(&all->pool_lock);
     if (!atomic_load(&all->pooled)) {
-        memcpy(all->pool, m->stack + m->bottom, n * sizeof *all->pool);
+        copy_words(all->pool, m->stack + m->bottom, n);
         m->bottom += n;
         atomic_store(&all->pooled, (uint32_t)n);
     }
@@ -364,7 +377,7 @@ static bool take(struct gc_markers *all, struct marker *m)
     if (n) {
         m->bottom = 0;
         m->top = n;
-        memcpy(m->stack, all->pool, n * sizeof *all->pool);
+        copy_words(m->stack, all->pool, n);
         atomic_store(&all->pooled, 0);
         atomic_fetch_sub(&all->idle, 1);
     } else if (atomic_load(&all->idle) == all->arrived) {

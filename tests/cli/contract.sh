@@ -92,7 +92,10 @@ variants()
         echo "cache-server:cache=4k:keys=50:puts=40:deletes=40:scans=20"
         ;;
     ephemerons) echo "ephemerons:links=5000" ;;
-    finalizers) echo "finalizers:objects=5000" ;;
+    finalizers)
+        echo "finalizers:objects=5000"
+        echo "finalizers" # enough to mark that the markers share it
+        ;;
     *) echo "$1" ;;
     esac
 }
