@@ -118,8 +118,10 @@ static void mark_held_small(struct hy_gc *gc, size_t b)
     const size_t bytes = (size_t)gc->block[b].granules * GRANULE;
 
     for (size_t i = 0; (i + 1) * bytes <= BLOCK_BYTES; i++)
-        if (gc->mark[b * MARKS_A_BLOCK + i] == MARK_HELD)
+        if (gc->mark[b * MARKS_A_BLOCK + i] == MARK_HELD) {
+            gc_mark_make_room(gc);
             gc_mark_contents(gc, gc_block_start(gc, b) + i * bytes, false);
+        }
 }
 
 static void mark_held(struct hy_gc *gc)

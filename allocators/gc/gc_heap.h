@@ -64,6 +64,7 @@ enum {
     CARD_BYTES = 1 << CARD_SHIFT,
     RUN_BYTES = 16 * 1024, /* of a run at most, so that it is still in cache
                               when it is used after zeroing */
+    NO_GRANULES = 0xffff,  /* more than a block has */
     NO_BLOCK = -1
 };
 
@@ -84,7 +85,7 @@ enum gc_block_kind {
 /* One block.  Of a tail, reciprocal is the distance to the head in blocks. */
 struct gc_block {
     uint32_t reciprocal;    /* of granules, scaled by 2^RECIPROCAL_SHIFT */
-    unsigned granules : 16; /* of an object; large: 0 */
+    unsigned granules : 16; /* of an object of a bin; else NO_GRANULES */
     unsigned kind : 8;
     unsigned layout : 7;
     unsigned is_by_word : 1; /* every word of an object may be a pointer */

@@ -281,6 +281,35 @@ Test(gc_limits, lists_need_no_stack)
     gc_probe_close(&p);
 }
 
+/* A chain of wide objects, whose first word is the next: all other words wait
+ * on the stack while it is followed, more than there is room for. */
+static NOINLINE void make_wide_chain(struct gc_probe *p, size_t n, size_t words)
+{
+    void *common = hy_gc_alloc_leaf(p->self, 16);
+    for (size_t i = 0; i < n; i++) {
+        void **wide = hy_gc_alloc(p->self, words * sizeof *wide);
+        wide[0] = p->root[0];
+        for (size_t k = 1; k < words; k++)
+            wide[k] = common;
+        if (i % (n / 1000) == 0)
+            gc_probe_watch(p, wide[words - 1] = hy_gc_alloc(p->self, 48));
+        p->root[0] = wide;
+    }
+}
+
+Test(gc_limits, what_does_not_fit_the_stack_is_not_lost)
+{
+    enum { NODES = 40000, WORDS = 256 };
+    struct gc_probe p;
+    gc_probe_open(&p, NULL);
+    hy_gc_disable(p.heap);
+    make_wide_chain(&p, NODES, WORDS);
+    hy_gc_enable(p.heap);
+    gc_probe_collect(&p, HY_GC_FULL);
+    cr_assert_eq(gc_probe_dead(&p), 0);
+    gc_probe_close(&p);
+}
+
 /* More pointers in uncollectable objects than a marker's stack has words: what
  * it drops is looked for again. */
 Test(gc_limits, roots_that_do_not_fit_the_stack_are_not_lost)
