@@ -201,7 +201,8 @@ static void collect(struct hy_gc *gc, struct hy_gc_event *e)
 
     e->stop_ns = began - e->start_ns;
     if (is_full) {
-        gc->is_compacting = gc->config.compact && gc_compact_choose(gc);
+        gc->is_compacting = gc->config.compact && gc_compact_choose(gc) &&
+                            gc_dying_may_move(gc) == 0;
         next_epoch(gc);
     }
     e->markers = gc_mark_begin(gc);
@@ -264,9 +265,9 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
 {
     struct hy_gc_event e = {.reason = reason};
 
-    if (gc->disabled || (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
+    if (gc->disabled || gc_roots_find_globals(gc) ||
+        (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
         return;
-    gc_roots_find_globals(gc);
     gc_markers_start(gc);
     e.kind = kind == HY_GC_MINOR && may_be_minor(gc) ? HY_GC_MINOR : HY_GC_FULL;
     e.number = gc->stats.collections + 1;

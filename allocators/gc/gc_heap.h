@@ -377,8 +377,9 @@ void gc_world_stacks(struct hy_gc *,
 
 /* ---- gc_roots.c ---- */
 
-/* Look up the program's data segments: before the world is stopped. */
-void gc_roots_find_globals(struct hy_gc *);
+/* Look up the program's data segments: before the world is stopped.  ENOMEM:
+ * without all of them nothing may be collected. */
+int gc_roots_find_globals(struct hy_gc *);
 int gc_ranges_add(struct gc_ranges *, struct gc_range);
 void gc_ranges_free(struct gc_ranges *);
 
@@ -421,6 +422,8 @@ void gc_dying_close(struct hy_gc *);
 uint64_t gc_dying_find(struct hy_gc *);
 /* Roots of it: arguments of finalizers, objects that wait for one. */
 void gc_dying_mark_roots(struct hy_gc *);
+/* Memory that gc_dying_update needs; ENOMEM: nothing may be moved. */
+int gc_dying_may_move(struct hy_gc *);
 /* Objects moved: where gc_moved leads. */
 void gc_dying_update(struct hy_gc *);
 /* Run what is ready, without the lock. */
