@@ -107,7 +107,10 @@ variants()
     glibc-simple) echo "glibc-simple:allocations=100000" ;;
     glibc-thread) echo "glibc-thread:slots=50" ;;
     ephemerons) echo "ephemerons:links=5000" ;;
-    finalizers) echo "finalizers:objects=5000" ;;
+    finalizers)
+        echo "finalizers:objects=5000"
+        echo "finalizers" # enough to mark that the markers share it
+        ;;
     *) echo "$1" ;;
     esac
 }
