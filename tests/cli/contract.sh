@@ -45,7 +45,9 @@ own=$(names "$work/allocators" | grep -vxE 'jemalloc|mimalloc|tcmalloc|tbbmalloc
 foreign=$(awk '$1 ~ /^(jemalloc|mimalloc|tcmalloc|tbbmalloc)$/ &&
     $2 ~ /^\// { print $1 }' "$work/allocators")
 [ "$(echo "$own" | wc -l)" -ge 3 ] || fail "own backends: $own"
+sanitized=0
 if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+    sanitized=1
     foreign= # cannot be preloaded into a sanitized program
     # traces leave blocks, as the programs did
     ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0"
@@ -91,6 +93,21 @@ variants()
         echo "cache-server:cache=200k:keys=2000:sessions=50:shared=50"
         echo "cache-server:cache=4k:keys=50:puts=40:deletes=40:scans=20"
         ;;
+    # the classics
+    larson)
+        echo "larson:slots=500:generation=2000"
+        echo "larson:slots=100:generation=300:ops=400000:min=2:max=40k"
+        ;;
+    xmalloc-test) echo "xmalloc-test:size=1000:batch=50:limit=3" ;;
+    cache-scratch) echo "cache-scratch:rounds=200000:writes=200" ;;
+    cache-thrash) echo "cache-thrash:rounds=200000:writes=200:size=9" ;;
+    sh6bench)
+        echo "sh6bench:calls=500"
+        echo "sh6bench:calls=3000:max=20000:repeats=200"
+        ;;
+    sh8bench) echo "sh8bench:slots=4000:steps=5000:handed=200000" ;;
+    glibc-simple) echo "glibc-simple:allocations=100000" ;;
+    glibc-thread) echo "glibc-thread:slots=50" ;;
     ephemerons) echo "ephemerons:links=5000" ;;
     finalizers) echo "finalizers:objects=5000" ;;
     *) echo "$1" ;;
@@ -111,7 +128,8 @@ plan_of()
 judge()
 {
     expect_every_run_once "$work/$1"
-    csv_tsv "$work/$1/samples.csv" | awk -F '\t' -v allowed="$work/may-skip" '
+    csv_tsv "$work/$1/samples.csv" | awk -F '\t' -v allowed="$work/may-skip" \
+        -v sanitized="$sanitized" '
     BEGIN {
         while ((getline line <allowed) > 0)
             may_skip[line] = 1
@@ -120,6 +138,9 @@ judge()
     # only collectors have what these are about
     $at["workload"] ~ /^(ephemerons|finalizers)/ && $at["status"] == "skip" &&
     $at["note"] ~ /has not got what the workload is about$/ { next }
+    # a sanitizer keeps copies of pointers, and so objects, on stacks
+    sanitized && $at["workload"] ~ /^(ephemerons|finalizers)/ &&
+    $at["note"] ~ /own result is wrong$/ { next }
     $at["status"] != "ok" &&
     !($at["status"] == "skip" && ($at["allocator"] "|" $at["note"]) in may_skip) {
         print $at["allocator"] " on " $at["workload"] ", " $at["threads"] \
