@@ -207,39 +207,47 @@ static int check_baseline(const struct app_suite *s, const char *baseline)
     return EINVAL;
 }
 
+static int run_apps(const char *verb, struct apps_args *a)
+{
+    char folder[PATH_ROOM];
+    uint64_t memory_runs = a->memory_runs < a->runs ? a->memory_runs : a->runs;
+
+    if (!hyperfine_exists()) {
+        fprintf(stderr, "%s: " HYPERFINE_MISSING "\n", verb);
+        return EXIT_INFRA;
+    }
+    folder_name("apps", folder, sizeof folder);
+    struct app_suite s = {.verb = verb,
+                          .folder = a->out ? a->out : folder,
+                          .runs = (uint32_t)a->runs,
+                          .memory_runs = (uint32_t)memory_runs,
+                          .seed = a->seed};
+    int code = EXIT_USAGE;
+    int err = app_names_preset(&a->apps, &a->arms, s.why, sizeof s.why);
+
+    if (!err)
+        err =
+            app_suite_open(&s, a->apps.name, (const char *const *)a->arms.name);
+    if (err)
+        fprintf(stderr, "%s: %s\n", verb, s.why);
+    else if (!check_baseline(&s, a->baseline))
+        code = run(&s, a->baseline);
+    app_suite_close(&s);
+    return code;
+}
+
 int cmd_apps(int argc, char **argv)
 {
     struct apps_args a = {.baseline = "system",
                           .runs = RUNS_PRESET,
                           .memory_runs = MEMORY_RUNS_PRESET,
                           .seed = 1};
-    char folder[PATH_ROOM];
 
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    if (a.is_list)
-        return app_list_print(argv[0]) ? EXIT_INFRA : EXIT_GOOD;
-    if (!hyperfine_exists()) {
-        fprintf(stderr, "%s: " HYPERFINE_MISSING "\n", argv[0]);
-        return EXIT_INFRA;
-    }
-    folder_name("apps", folder, sizeof folder);
-    struct app_suite s = {
-        .verb = argv[0],
-        .folder = a.out ? a.out : folder,
-        .runs = (uint32_t)a.runs,
-        .memory_runs =
-            (uint32_t)(a.memory_runs < a.runs ? a.memory_runs : a.runs),
-        .seed = a.seed};
-    int code = EXIT_USAGE;
-    int err = app_names_preset(&a.apps, &a.arms, s.why, sizeof s.why);
+    int code = !a.is_list                ? run_apps(argv[0], &a)
+               : app_list_print(argv[0]) ? EXIT_INFRA
+                                         : EXIT_GOOD;
 
-    if (!err)
-        err = app_suite_open(&s, a.apps.name, (const char *const *)a.arms.name);
-    if (err)
-        fprintf(stderr, "%s: %s\n", s.verb, s.why);
-    else if (!check_baseline(&s, a.baseline))
-        code = run(&s, a.baseline);
-    app_suite_close(&s);
     app_names_clear(&a.apps);
     app_names_clear(&a.arms);
     return code;

@@ -185,33 +185,41 @@ static int run(struct app_suite *suite)
     return suite->failed ? EXIT_BAD_RUNS : EXIT_GOOD;
 }
 
+static int run_fidelity(const char *verb, const struct fidelity_args *a)
+{
+    char folder[PATH_ROOM];
+    uint64_t memory_runs = a->memory_runs < a->runs ? a->memory_runs : a->runs;
+
+    if (!hyperfine_exists()) {
+        fprintf(stderr, "%s: " HYPERFINE_MISSING "\n", verb);
+        return EXIT_INFRA;
+    }
+    folder_name("fidelity", folder, sizeof folder);
+    struct app_suite s = {.verb = verb,
+                          .folder = a->out ? a->out : folder,
+                          .runs = (uint32_t)a->runs,
+                          .memory_runs = (uint32_t)memory_runs,
+                          .seed = a->seed};
+    int err =
+        app_suite_open(&s, a->apps.name, (const char *const *)a->arms.name);
+    int code = EXIT_USAGE;
+
+    if (err)
+        fprintf(stderr, "%s: %s\n", verb, s.why);
+    else
+        code = run(&s);
+    app_suite_close(&s);
+    return code;
+}
+
 int cmd_fidelity(int argc, char **argv)
 {
     struct fidelity_args a = {
         .runs = RUNS_PRESET, .memory_runs = MEMORY_RUNS_PRESET, .seed = 1};
-    char folder[PATH_ROOM];
 
     argp_parse(&argp, argc, argv, 0, NULL, &a);
-    if (!hyperfine_exists()) {
-        fprintf(stderr, "%s: " HYPERFINE_MISSING "\n", argv[0]);
-        return EXIT_INFRA;
-    }
-    folder_name("fidelity", folder, sizeof folder);
-    struct app_suite s = {
-        .verb = argv[0],
-        .folder = a.out ? a.out : folder,
-        .runs = (uint32_t)a.runs,
-        .memory_runs =
-            (uint32_t)(a.memory_runs < a.runs ? a.memory_runs : a.runs),
-        .seed = a.seed};
-    int err = app_suite_open(&s, a.apps.name, (const char *const *)a.arms.name);
-    int code = EXIT_USAGE;
+    int code = run_fidelity(argv[0], &a);
 
-    if (err)
-        fprintf(stderr, "%s: %s\n", s.verb, s.why);
-    else
-        code = run(&s);
-    app_suite_close(&s);
     app_names_clear(&a.apps);
     app_names_clear(&a.arms);
     return code;
