@@ -431,6 +431,7 @@ static const struct subverb verbs[] = {
     {"cut", trace_cut, "a part of a trace, by operations, marks or time"},
     {"merge", trace_merge, "several traces side by side"},
     {"scale", trace_scale, "more threads, or a longer trace"},
+    {"fit", trace_fit, "a synthetic trace like it, and how like"},
     {"diff", trace_diff, "what differs between two traces"},
     {"anonymize", trace_anonymize, "without names, paths, dates and machine"},
 };
