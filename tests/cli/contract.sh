@@ -126,7 +126,10 @@ all_variants()
         echo "cache-server:cache=4k:keys=50:puts=40:deletes=40:scans=20"
         ;;
     ephemerons) echo "ephemerons:links=5000" ;;
-    finalizers) echo "finalizers:objects=5000" ;;
+    finalizers)
+        echo "finalizers:objects=5000"
+        echo "finalizers" # enough to mark that the markers share it
+        ;;
     *) echo "$1" ;;
     esac
 }
