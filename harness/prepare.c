@@ -178,6 +178,20 @@ static int compile_recorded(const struct trace_request *request,
     return err;
 }
 
+int prepare_compose(const struct trace_request *request, struct op_sink *sink,
+                    char *why, size_t why_size)
+{
+    struct composed c = {.source = {.play = compose}, .request = request};
+
+    why[0] = 0;
+    int err =
+        find_synthetic(request->workload, request->threads, &c, why, why_size);
+
+    if (!err && c.workload->run)
+        err = ENOTSUP;
+    return err ? err : c.source.play(&c.source, sink);
+}
+
 int prepare_compile(const struct trace_request *request, const char *path,
                     char *why, size_t why_size)
 {

@@ -33,6 +33,12 @@ int prepare_check(const char *workload, unsigned threads, int *recorded,
 int prepare_compile(const struct trace_request *, const char *path, char *why,
                     size_t why_size);
 
+/* Compose a synthetic workload that is a trace into a sink.  Returns 0, ENOENT
+ * if it is no synthetic workload, ENOTSUP if it is a program, or an errno and
+ * why; why is "" if the error is the sink's. */
+int prepare_compose(const struct trace_request *, struct op_sink *, char *why,
+                    size_t why_size);
+
 /* The path of a recorded trace: the name itself if it has a '/' or ends in
  * .hyt, else NAME.hyt in the folder of recorded traces.  Returns 0, or ENOENT
  * if there is no such file. */

@@ -61,7 +61,7 @@ expect_line "$work/err" 'binary-trees is a program: it has no mark'
 expect 2 "$HEAPYARD" replay --workload binary-trees:depth=99
 expect_line "$work/err" 'depth'
 expect 0 "$HEAPYARD" list workloads
-expect_line "$work/out" 'threads 1\.\.256; a program; source: binary-trees'
+expect_line "$work/out" 'threads 1\.\.256; a program; .* allocations, .* in memory, CPU'
 # Two threads, and so much to mark that markers share it: nobody keeps what is
 # dead (what they exchanged once stayed in vector registers).  A sanitizer does.
 if ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
