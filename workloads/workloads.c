@@ -24,15 +24,43 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
+/* More classics. */
+extern const struct workload alloc_test_workload;
+extern const struct workload barnes_workload;
+extern const struct workload cfrac_workload;
+extern const struct workload espresso_workload;
+extern const struct workload malloc_large_workload;
+extern const struct workload mleak_workload;
+extern const struct workload mstress_workload;
+extern const struct workload rptest_workload;
+
 const struct workload *const workloads[] = {
-    &server_sim_workload,   &churn_workload,
-    &random_free_workload,  &phase_change_workload,
-    &trees_workload,        &handoff_workload,
-    &threadtest_workload,   &binary_trees_workload,
-    &gcbench_workload,      &quads_workload,
-    &splay_workload,        &gcold_workload,
-    &cache_server_workload, &ephemerons_workload,
-    &finalizers_workload,   NULL,
+    &server_sim_workload,
+    &churn_workload,
+    &random_free_workload,
+    &phase_change_workload,
+    &trees_workload,
+    &handoff_workload,
+    &threadtest_workload,
+    &binary_trees_workload,
+    &gcbench_workload,
+    &quads_workload,
+    &splay_workload,
+    &gcold_workload,
+    &cache_server_workload,
+    &ephemerons_workload,
+    &finalizers_workload,
+
+    &alloc_test_workload,
+    &mstress_workload,
+    &rptest_workload,
+    &mleak_workload,
+    &malloc_large_workload,
+    &cfrac_workload,
+    &espresso_workload,
+    &barnes_workload,
+
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)
