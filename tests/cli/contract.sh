@@ -92,7 +92,10 @@ variants()
         echo "cache-server:cache=4k:keys=50:puts=40:deletes=40:scans=20"
         ;;
     ephemerons) echo "ephemerons:links=5000" ;;
-    finalizers) echo "finalizers:objects=5000" ;;
+    finalizers)
+        echo "finalizers:objects=5000"
+        echo "finalizers" # enough to mark that the markers share it
+        ;;
     alloc-test) echo "alloc-test:slots=3000:picks=2000000" ;;
     mstress) echo "mstress:load=2:rounds=2000" ;;
     rptest) echo "rptest:slots=100:ops=60:min=1:max=5000:loops=4000" ;;
