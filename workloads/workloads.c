@@ -24,15 +24,24 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
-/* More classics. */
+/* The classics. */
 extern const struct workload alloc_test_workload;
 extern const struct workload barnes_workload;
+extern const struct workload cache_scratch_workload;
+extern const struct workload cache_thrash_workload;
 extern const struct workload cfrac_workload;
 extern const struct workload espresso_workload;
+extern const struct workload glibc_simple_workload;
+extern const struct workload glibc_thread_workload;
+extern const struct workload larson_workload;
+extern const struct workload linux_scalability_workload;
 extern const struct workload malloc_large_workload;
 extern const struct workload mleak_workload;
 extern const struct workload mstress_workload;
 extern const struct workload rptest_workload;
+extern const struct workload sh6bench_workload;
+extern const struct workload sh8bench_workload;
+extern const struct workload xmalloc_test_workload;
 
 const struct workload *const workloads[] = {
     &server_sim_workload,
@@ -51,6 +60,15 @@ const struct workload *const workloads[] = {
     &ephemerons_workload,
     &finalizers_workload,
 
+    &larson_workload,
+    &xmalloc_test_workload,
+    &cache_scratch_workload,
+    &cache_thrash_workload,
+    &sh6bench_workload,
+    &sh8bench_workload,
+    &linux_scalability_workload,
+    &glibc_simple_workload,
+    &glibc_thread_workload,
     &alloc_test_workload,
     &mstress_workload,
     &rptest_workload,
