@@ -24,6 +24,7 @@
 
 #include "check_ops.h"
 #include "foreign.h"
+#include "native_request.h"
 #include "places.h"
 
 /* Says that the exec with LD_PRELOAD has been done, and for which file. */
@@ -213,11 +214,21 @@ static enum status replay_and_report(const struct child_config *c,
     return say(c->result_fd, STATUS_OK, "");
 }
 
+/* That will enter the heap, at most at once. */
+static unsigned most_threads(const struct trace *t)
+{
+    const struct native_request *r = t->native;
+
+    if (!r || !r->workload->own_threads)
+        return t->threads;
+    return t->threads + r->workload->own_threads(&r->values, r->threads);
+}
+
 static enum status run_on_heap(const struct child_config *c,
                                struct run_context *run,
                                const struct knob_values *knobs)
 {
-    struct heap_config config = {.threads = run->trace->threads,
+    struct heap_config config = {.threads = most_threads(run->trace),
                                  .max_size = run->trace->totals.max_size,
                                  .is_timeless = c->meter->is_timeless,
                                  .knobs = knobs};

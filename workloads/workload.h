@@ -42,6 +42,9 @@ struct workload {
     int (*prepare)(struct native *, void **shared);
     int (*run)(struct native *);
     void (*finish)(struct native *);
+    /* Not required.  How many threads a native workload with that many
+     * starts itself (native_thread_start), at most, at once. */
+    unsigned (*own_threads)(const struct knob_values *, unsigned threads);
 };
 
 /* All synthetic workloads, ended by NULL. */

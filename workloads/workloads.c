@@ -25,12 +25,20 @@ extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
 /* The classics. */
+extern const struct workload alloc_test_workload;
+extern const struct workload barnes_workload;
 extern const struct workload cache_scratch_workload;
 extern const struct workload cache_thrash_workload;
+extern const struct workload cfrac_workload;
+extern const struct workload espresso_workload;
 extern const struct workload glibc_simple_workload;
 extern const struct workload glibc_thread_workload;
 extern const struct workload larson_workload;
 extern const struct workload linux_scalability_workload;
+extern const struct workload malloc_large_workload;
+extern const struct workload mleak_workload;
+extern const struct workload mstress_workload;
+extern const struct workload rptest_workload;
 extern const struct workload sh6bench_workload;
 extern const struct workload sh8bench_workload;
 extern const struct workload xmalloc_test_workload;
@@ -61,6 +69,14 @@ const struct workload *const workloads[] = {
     &linux_scalability_workload,
     &glibc_simple_workload,
     &glibc_thread_workload,
+    &alloc_test_workload,
+    &mstress_workload,
+    &rptest_workload,
+    &mleak_workload,
+    &malloc_large_workload,
+    &cfrac_workload,
+    &espresso_workload,
+    &barnes_workload,
 
     NULL,
 };

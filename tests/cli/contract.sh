@@ -142,6 +142,17 @@ all_variants()
     glibc-thread) echo "glibc-thread:slots=50" ;;
     ephemerons) echo "ephemerons:links=5000" ;;
     finalizers) echo "finalizers:objects=5000" ;;
+    alloc-test) echo "alloc-test:slots=3000:picks=2000000" ;;
+    mstress) echo "mstress:load=2:rounds=2000" ;;
+    rptest) echo "rptest:slots=100:ops=60:min=1:max=5000:loops=4000" ;;
+    mleak) echo "mleak:workers=5:places=30:rounds=42000" ;;
+    malloc-large)
+        echo "malloc-large:slots=5:min=1k:max=16k:blocks=80000"
+        echo "malloc-large:slots=9:min=100:max=9k:blocks=110000:zeroed=calloc"
+        ;;
+    cfrac) echo "cfrac:kept=3000" ;;
+    espresso) echo "espresso:waves=70" ;;
+    barnes) echo "barnes:bodies=50:rounds=8000" ;;
     *) echo "$1" ;;
     esac
 }
