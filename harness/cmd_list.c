@@ -135,7 +135,10 @@ static int list_one(const char *name)
             return 1;
         }
     if (w) {
-        printf("%s: %s\nsource: %s\n\n", w->name, w->summary, w->source);
+        printf("%s: %s\nsource: %s\n", w->name, w->summary, w->source);
+        if (w->bound)
+            printf("bound: %s\n", w->bound->claim);
+        putchar('\n');
         knobs_print(stdout, w->knobs);
     } else if (a) {
         printf("%s: %s\n", a->name, a->summary);

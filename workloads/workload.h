@@ -19,6 +19,18 @@
 
 struct native; /* native.h */
 
+/* A workload that is made to waste memory: how much a theorem says that it
+ * does.  The memory meter puts the figure beside the measured one. */
+struct workload_bound {
+    const char *claim; /* whose figure that is, and by which theorem, so that
+                          it fits a note: at most BOUND_CLAIM_MAX */
+    const char *mark;  /* NULL: the most memory held over the most live bytes;
+                          or both where this mark stands */
+    /* Memory held over live bytes, > 0. */
+    double (*ratio)(const struct knob_values *, unsigned threads, double scale);
+};
+enum { BOUND_CLAIM_MAX = 159 };
+
 struct workload {
     const char *name;
     const char *summary;      /* one line */
@@ -42,6 +54,7 @@ struct workload {
     int (*prepare)(struct native *, void **shared);
     int (*run)(struct native *);
     void (*finish)(struct native *);
+    const struct workload_bound *bound; /* of an adversary, or NULL */
 };
 
 /* All synthetic workloads, ended by NULL. */
