@@ -24,15 +24,40 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
+/* adversaries/ */
+extern const struct workload comb_workload;
+extern const struct workload hoard_worst_workload;
+extern const struct workload peak_survivors_workload;
+extern const struct workload producer_consumer_workload;
+extern const struct workload realloc_ramp_workload;
+extern const struct workload robson_best_fit_workload;
+extern const struct workload robson_first_fit_workload;
+
 const struct workload *const workloads[] = {
-    &server_sim_workload,   &churn_workload,
-    &random_free_workload,  &phase_change_workload,
-    &trees_workload,        &handoff_workload,
-    &threadtest_workload,   &binary_trees_workload,
-    &gcbench_workload,      &quads_workload,
-    &splay_workload,        &gcold_workload,
-    &cache_server_workload, &ephemerons_workload,
-    &finalizers_workload,   NULL,
+    &server_sim_workload,
+    &churn_workload,
+    &random_free_workload,
+    &phase_change_workload,
+    &trees_workload,
+    &handoff_workload,
+    &threadtest_workload,
+    &binary_trees_workload,
+    &gcbench_workload,
+    &quads_workload,
+    &splay_workload,
+    &gcold_workload,
+    &cache_server_workload,
+    &ephemerons_workload,
+    &finalizers_workload,
+    /* adversaries/ */
+    &robson_first_fit_workload,
+    &robson_best_fit_workload,
+    &hoard_worst_workload,
+    &comb_workload,
+    &peak_survivors_workload,
+    &producer_consumer_workload,
+    &realloc_ramp_workload,
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)

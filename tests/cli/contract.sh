@@ -93,6 +93,14 @@ variants()
         ;;
     ephemerons) echo "ephemerons:links=5000" ;;
     finalizers) echo "finalizers:objects=5000" ;;
+    # adversaries
+    robson-first-fit) echo "robson-first-fit:unit=48:header=16:largest=24k" ;;
+    robson-best-fit) echo "robson-best-fit:live=16m:header=0" ;;
+    hoard-worst) echo "hoard-worst:ratio=1.5:superblock=64k:largest=16k" ;;
+    comb) echo "comb:tooth=80:gap=500" ;;
+    peak-survivors) echo "peak-survivors:max=3000:stay=30:waves=2" ;;
+    producer-consumer) echo "producer-consumer:live=64k:size=200" ;;
+    realloc-ramp) echo "realloc-ramp:first=1:last=64k:growth=1:rounds=400" ;;
     *) echo "$1" ;;
     esac
 }
