@@ -9,20 +9,24 @@
 
 #include "workload.h"
 
-/* The ratio that the bound is about, among the figures there are, or NULL. */
-static const struct outcome_value *find_ratio(const struct outcome *o,
-                                              const char *mark)
+static double value_of(const struct outcome_value *v)
+{
+    return v ? v->value : 0;
+}
+
+/* The ratio that the bound is about, of the figures there are; 0: none. */
+static double find_ratio(const struct outcome *o, const char *mark)
 {
     char at[sizeof o->values->at];
 
     if (!mark)
-        return outcome_find(o, "frag_peak");
+        return value_of(outcome_find(o, "frag_peak"));
     snprintf(at, sizeof at, "mark:%s", mark);
     for (size_t i = 0; i < o->n; i++)
         if (!strcmp(o->values[i].metric, "frag") &&
             !strcmp(o->values[i].at, at))
-            return &o->values[i];
-    return NULL;
+            return o->values[i].value;
+    return 0;
 }
 
 int blowup_report(const struct trace_request *request, unsigned threads,
@@ -37,10 +41,13 @@ int blowup_report(const struct trace_request *request, unsigned threads,
         !workload->bound)
         return 0;
     const struct workload_bound *bound = workload->bound;
-    const struct outcome_value *held = find_ratio(o, bound->mark);
-    if (!held)
+    double held = bound->live
+                      ? value_of(outcome_find(o, "rss_peak")) /
+                            bound->live(&values, threads, request->scale)
+                      : find_ratio(o, bound->mark);
+    if (held <= 0)
         return 0; /* no memory, or nothing live at the mark */
-    int err = outcome_add(o, "blowup", "", "ratio", held->value);
+    int err = outcome_add(o, "blowup", "", "ratio", held);
 
     if (!err)
         err = outcome_add(o, "blowup_bound", "", "ratio",

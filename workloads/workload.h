@@ -28,6 +28,9 @@ struct workload_bound {
                           or both where this mark stands */
     /* Memory held over live bytes, > 0. */
     double (*ratio)(const struct knob_values *, unsigned threads, double scale);
+    /* Of a native workload, whose live bytes the harness cannot know: most
+     * that are live, in bytes; mark is NULL.  Else NULL. */
+    double (*live)(const struct knob_values *, unsigned threads, double scale);
 };
 enum { BOUND_CLAIM_MAX = 159 };
 

@@ -32,6 +32,7 @@ extern const struct workload producer_consumer_workload;
 extern const struct workload realloc_ramp_workload;
 extern const struct workload robson_best_fit_workload;
 extern const struct workload robson_first_fit_workload;
+extern const struct workload thread_churn_workload;
 
 const struct workload *const workloads[] = {
     &server_sim_workload,
@@ -57,6 +58,7 @@ const struct workload *const workloads[] = {
     &peak_survivors_workload,
     &producer_consumer_workload,
     &realloc_ramp_workload,
+    &thread_churn_workload,
     NULL,
 };
 

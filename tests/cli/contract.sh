@@ -101,6 +101,7 @@ variants()
     peak-survivors) echo "peak-survivors:max=3000:stay=30:waves=2" ;;
     producer-consumer) echo "producer-consumer:live=64k:size=200" ;;
     realloc-ramp) echo "realloc-ramp:first=1:last=64k:growth=1:rounds=400" ;;
+    thread-churn) echo "thread-churn:births=2000:bytes=16k:size=200" ;;
     *) echo "$1" ;;
     esac
 }

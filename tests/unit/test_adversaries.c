@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "blowup.h"
+#include "native_lanes.h"
 #include "workload.h"
 
 /* ---- the ear: any stream, whoever allocates ---- */
@@ -371,6 +372,9 @@ Test(adversaries, bounds_are_what_the_theorems_say)
         {{"producer-consumer", "", 5, 1, 1}, 5},
         /* 1 + 2 + 4 + 8; then 2, 3, 4, 6 and 9 at the beginning again */
         {{"realloc-ramp", "first=1:last=8", 1, 1, 1}, 15.0 / 8},
+        /* 100 threads with 64 blocks, two tables of 64 words; 16 stay */
+        {{"thread-churn", "births=100:bytes=4k:stay=25", 3, 1, 1},
+         (409600.0 + 1024) / (4096 + 1024 + 1024)},
         {{"realloc-ramp", "first=2:last=9:growth=50", 1, 1, 1}, 15.0 / 9},
     };
 
@@ -611,6 +615,85 @@ Test(adversaries, the_sinks_error_is_returned)
         }
 }
 
+/* ---- programs ---- */
+
+extern const struct workload thread_churn_workload;
+
+static const struct program programs[] = {
+    {&thread_churn_workload, "births=30:bytes=4k:stay=25", 0.5},
+    {&thread_churn_workload, "births=20:bytes=1k:size=100:stay=0", 1},
+    {&thread_churn_workload, "births=20:bytes=1k:size=8:stay=100", 1},
+};
+enum { PROGRAMS = sizeof programs / sizeof programs[0] };
+
+static struct played play_counted(const struct program *p, struct counted *c,
+                                  unsigned threads)
+{
+    struct native_memory memory = counted_memory(c);
+    struct played played = native_lanes_play(p, &memory, threads, 1);
+
+    cr_assert_eq(c->wrong, 0, "frees of a wrong size");
+    cr_assert_eq(c->allocs, c->frees, "%s: %lu of %lu freed", p->knobs,
+                 (unsigned long)c->frees, (unsigned long)c->allocs);
+    return played;
+}
+
+Test(adversaries, programs_free_everything_and_count_it)
+{
+    static const uint64_t blocks[] = {15 * 64, 20 * 10, 20 * 128};
+
+    for (int i = 0; i < PROGRAMS; i++)
+        for (unsigned threads = 1; threads <= 3; threads++) {
+            struct counted c = {0};
+            struct played played = play_counted(&programs[i], &c, threads);
+
+            cr_expect_eq(played.err, 0);
+            cr_expect_eq(played.allocs, threads * (blocks[i] + 2));
+            cr_expect_eq(played.allocs, c.calls);
+        }
+}
+
+Test(adversaries, programs_without_memory_say_so_and_leave_nothing)
+{
+    for (int i = 0; i < PROGRAMS; i++) {
+        struct counted whole = {0};
+        play_counted(&programs[i], &whole, 1);
+
+        for (uint64_t at = 1; at <= whole.calls; at += 1 + at / 3) {
+            struct counted c = {.fail_at = at, .fail_for = UINT64_MAX};
+            cr_expect_eq(play_counted(&programs[i], &c, 1).err, ENOMEM);
+        }
+    }
+}
+
+/* Memory that forgets what was written: the first words of blocks change when
+ * others are allocated. */
+struct forgetful {
+    struct counted counted; /* first: its hooks cast back */
+    uint64_t *last;
+};
+
+static void *forget(struct heap *heap, size_t size)
+{
+    struct forgetful *f = (struct forgetful *)heap;
+
+    if (f->last)
+        ++*f->last;
+    return f->last = counted_memory(&f->counted).alloc_leaf(heap, size);
+}
+
+Test(adversaries, programs_see_that_a_block_has_changed)
+{
+    for (int i = 0; i < PROGRAMS; i++) {
+        struct forgetful f = {.last = NULL};
+        struct native_memory memory = counted_memory(&f.counted);
+
+        memory.alloc_leaf = forget;
+        cr_expect_eq(native_lanes_play(&programs[i], &memory, 1, 1).err,
+                     EBADMSG);
+    }
+}
+
 /* ---- knobs ---- */
 
 Test(adversaries, knobs_that_do_not_go_together_are_refused)
@@ -687,6 +770,20 @@ Test(adversaries, rows_show_the_measured_beside_the_bound)
         cr_expect_eq(o.n, 4);
         outcome_free(&o);
     }
+}
+
+/* Whose live bytes no trace knows. */
+Test(adversaries, rows_of_programs_are_over_what_they_say_is_live)
+{
+    struct trace_request request = {
+        .workload = "thread-churn:bytes=4k:stay=25", .threads = 3, .scale = 1};
+    struct outcome o = {.status = STATUS_OK};
+
+    cr_assert_eq(outcome_add(&o, "rss_peak", "", "bytes", 36864), 0);
+    cr_assert_eq(blowup_report(&request, 3, &o), 0);
+    cr_expect_eq(value(&o, "blowup")->value, 2);
+    cr_expect_gt(value(&o, "blowup_bound")->value, 200);
+    outcome_free(&o);
 }
 
 Test(adversaries, no_row_without_a_bound_or_without_anything_live)
