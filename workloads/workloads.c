@@ -26,6 +26,7 @@ extern const struct workload trees_workload;
 
 /* adversaries/ */
 extern const struct workload comb_workload;
+extern const struct workload fork_server_workload;
 extern const struct workload hoard_worst_workload;
 extern const struct workload peak_survivors_workload;
 extern const struct workload producer_consumer_workload;
@@ -59,6 +60,7 @@ const struct workload *const workloads[] = {
     &producer_consumer_workload,
     &realloc_ramp_workload,
     &thread_churn_workload,
+    &fork_server_workload,
     NULL,
 };
 

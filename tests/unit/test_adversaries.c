@@ -7,6 +7,8 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* MAP_ANONYMOUS */
+
 #include <criterion/criterion.h>
 
 #include <errno.h>
@@ -14,6 +16,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "blowup.h"
 #include "native_lanes.h"
@@ -617,7 +620,36 @@ Test(adversaries, the_sinks_error_is_returned)
 
 /* ---- programs ---- */
 
+extern const struct workload fork_server_workload;
 extern const struct workload thread_churn_workload;
+
+/* Memory that a fork does not part: where parent and child take turns, one
+ * sees the other's blocks. */
+enum { SHARED_BYTES = 1 << 20 };
+
+struct shared_memory {
+    char *bytes;
+    size_t used;
+};
+
+static void *shared_alloc(struct heap *heap, size_t size)
+{
+    struct shared_memory *m = (struct shared_memory *)heap;
+
+    m->used += (size + 15) & ~(size_t)15;
+    return m->bytes + m->used - ((size + 15) & ~(size_t)15);
+}
+
+static struct native_memory shared_memory(struct shared_memory *m)
+{
+    m->bytes = mmap(NULL, SHARED_BYTES, PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    m->used = 0;
+    cr_assert_neq(m->bytes, MAP_FAILED);
+    return (struct native_memory){.heap = (struct heap *)m,
+                                  .alloc = shared_alloc,
+                                  .alloc_leaf = shared_alloc};
+}
 
 static const struct program programs[] = {
     {&thread_churn_workload, "births=30:bytes=4k:stay=25", 0.5},
@@ -694,6 +726,56 @@ Test(adversaries, programs_see_that_a_block_has_changed)
     }
 }
 
+/* A child is a process of its own: what it allocates is counted, by what it
+ * says, and what it writes stays with it. */
+Test(adversaries, forked_children_count_and_change_nothing)
+{
+    const struct program p = {&fork_server_workload,
+                              "objects=50:requests=6:child=70:parent=20", 1};
+    struct counted c = {0};
+    struct played played = play_counted(&p, &c, 1);
+
+    cr_expect_eq(played.err, 0);
+    cr_expect_eq(played.units, 6);
+    cr_expect_eq(c.calls, 1 + 50 + 6 * 20, "table, heap, parent's");
+    cr_expect_eq(played.allocs, c.calls + 6 * 70);
+}
+
+Test(adversaries, a_forked_child_that_fails_is_heard)
+{
+    const struct program p = {&fork_server_workload,
+                              "objects=50:requests=6:child=70:parent=0", 1};
+
+    for (uint64_t at = 1; at <= 51 + 70; at++) {
+        struct counted c = {.fail_at = at, .fail_for = UINT64_MAX};
+        cr_expect_eq(play_counted(&p, &c, 1).err, ENOMEM, "call %lu",
+                     (unsigned long)at);
+    }
+    for (uint64_t at = 1; at < 51 + 6 * 20; at += 9) {
+        const struct program both = {&fork_server_workload,
+                                     "objects=50:requests=6:child=9:parent=20",
+                                     1};
+        struct counted c = {.fail_at = at, .fail_for = UINT64_MAX};
+        cr_expect_eq(play_counted(&both, &c, 1).err, ENOMEM);
+    }
+}
+
+Test(adversaries, what_a_child_writes_into_its_parent_is_found)
+{
+    static const char *const knobs[] = {
+        "objects=50:requests=2:child=10:parent=5",
+        "objects=50:requests=1:child=10:parent=0"};
+
+    for (int i = 0; i < 2; i++) {
+        const struct program p = {&fork_server_workload, knobs[i], 1};
+        struct shared_memory shared;
+        struct native_memory memory = shared_memory(&shared);
+
+        cr_expect_eq(native_lanes_play(&p, &memory, 1, 1).err, EBADMSG);
+        munmap(shared.bytes, SHARED_BYTES);
+    }
+}
+
 /* ---- knobs ---- */
 
 Test(adversaries, knobs_that_do_not_go_together_are_refused)
@@ -720,6 +802,8 @@ Test(adversaries, knobs_that_do_not_go_together_are_refused)
          "bytes)"},
         {"peak-survivors", "min=1k",
          "peak-survivors: min = 1024 (want at most max, 512 bytes)"},
+        {"fork-server", "min=1k",
+         "fork-server: min = 1024 (want at most max, 512 bytes)"},
         {"realloc-ramp", "first=1m:last=4k",
          "realloc-ramp: first = 1048576 (want at most last, 4096 bytes)"},
     };
