@@ -125,6 +125,14 @@ static inline void *native_leaf(struct native *n, size_t bytes)
                                 : n->memory.alloc_any(n->memory.heap, bytes, 0);
 }
 
+/* May hold pointers; undefined contents. */
+static inline void *native_any(struct native *n, size_t bytes)
+{
+    n->allocs++;
+    n->bytes += bytes;
+    return n->memory.alloc_any(n->memory.heap, bytes, 0);
+}
+
 static inline void *native_new(struct native *n, const struct native_shape *s)
 {
     if (!s->has_layout)

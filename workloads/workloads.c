@@ -24,7 +24,7 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
-/* adversaries/ */
+/* The adversaries. */
 extern const struct workload comb_workload;
 extern const struct workload fork_server_workload;
 extern const struct workload hoard_worst_workload;
@@ -34,6 +34,17 @@ extern const struct workload realloc_ramp_workload;
 extern const struct workload robson_best_fit_workload;
 extern const struct workload robson_first_fit_workload;
 extern const struct workload thread_churn_workload;
+
+/* The classics. */
+extern const struct workload cache_scratch_workload;
+extern const struct workload cache_thrash_workload;
+extern const struct workload glibc_simple_workload;
+extern const struct workload glibc_thread_workload;
+extern const struct workload larson_workload;
+extern const struct workload linux_scalability_workload;
+extern const struct workload sh6bench_workload;
+extern const struct workload sh8bench_workload;
+extern const struct workload xmalloc_test_workload;
 
 const struct workload *const workloads[] = {
     &server_sim_workload,
@@ -51,7 +62,7 @@ const struct workload *const workloads[] = {
     &cache_server_workload,
     &ephemerons_workload,
     &finalizers_workload,
-    /* adversaries/ */
+
     &robson_first_fit_workload,
     &robson_best_fit_workload,
     &hoard_worst_workload,
@@ -61,6 +72,17 @@ const struct workload *const workloads[] = {
     &realloc_ramp_workload,
     &thread_churn_workload,
     &fork_server_workload,
+
+    &larson_workload,
+    &xmalloc_test_workload,
+    &cache_scratch_workload,
+    &cache_thrash_workload,
+    &sh6bench_workload,
+    &sh8bench_workload,
+    &linux_scalability_workload,
+    &glibc_simple_workload,
+    &glibc_thread_workload,
+
     NULL,
 };
 
