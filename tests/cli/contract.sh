@@ -120,7 +120,7 @@ variants()
     producer-consumer) echo "producer-consumer:live=64k:size=200" ;;
     realloc-ramp) echo "realloc-ramp:first=1:last=64k:growth=1:rounds=400" ;;
     fork-server) echo "fork-server:objects=2000:requests=2000:child=50" ;;
-    thread-churn) echo "thread-churn:births=2000:bytes=16k:size=200" ;;
+    thread-churn) echo "thread-churn:births=2000:bytes=64k:size=200" ;;
     *) echo "$1" ;;
     esac
 }
