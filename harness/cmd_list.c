@@ -203,6 +203,8 @@ static int list_workload(const struct workload *w, const char *text)
 
     printf("%s: %s\nsource: %s\nversion: %u\n", w->name, w->summary, w->source,
            w->version);
+    if (w->bound)
+        printf("bound: %s\n", w->bound->claim);
     if (w->run) {
         printf("a program: ");
         print_size(w);

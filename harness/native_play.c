@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collection.h"
 #include "native_request.h"
@@ -50,6 +51,19 @@ static void leave_heap(struct native *n)
     if (c->allocator->leave)
         c->allocator->leave(c->heap);
     n->cpu_ns += clock_thread_cpu_ns();
+}
+
+static pid_t fork_heap(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+    const struct allocator *a = c->allocator;
+
+    if (a->fork)
+        a->fork(c->heap, FORK_BEFORE);
+    pid_t pid = fork();
+    if (a->fork)
+        a->fork(c->heap, pid == 0 ? FORK_CHILD : FORK_PARENT);
+    return pid;
 }
 
 static struct native_memory memory_of(const struct replay_config *c)
@@ -100,6 +114,9 @@ void native_open(const struct replay_config *c, struct native native[])
             .collect = c->allocator->collection ? collect_all : NULL,
             .enter = enter_heap,
             .leave = leave_heap,
+            /* a collector has threads and locks of its own */
+            .fork = !c->allocator->collection || c->allocator->fork ? fork_heap
+                                                                    : NULL,
             .harness = (void *)c,
         };
 }

@@ -84,22 +84,33 @@ static const char *split(const char *workload, char *name, size_t size)
     return workload[n] ? workload + n + 1 : "";
 }
 
-static int find_synthetic(const char *workload, unsigned threads,
-                          struct composed *c, char *why, size_t why_size)
+int prepare_find_synthetic(const char *workload, const struct workload **out,
+                           struct knob_values *values, char *why,
+                           size_t why_size)
 {
     char name[PREPARE_NAME_MAX];
     const char *knobs = split(workload, name, sizeof name);
 
-    c->workload = workload_find(name);
-    if (!c->workload)
+    *out = workload_find(name);
+    if (!*out)
         return ENOENT;
-    if (threads < c->workload->min_threads ||
-        threads > c->workload->max_threads) {
-        snprintf(why, why_size, "%s: threads = %u (want %u..%u)", name, threads,
-                 c->workload->min_threads, c->workload->max_threads);
+    return workload_knobs(*out, knobs, values, why, why_size);
+}
+
+static int find_synthetic(const char *workload, unsigned threads,
+                          struct composed *c, char *why, size_t why_size)
+{
+    int err = prepare_find_synthetic(workload, &c->workload, &c->values, why,
+                                     why_size);
+
+    if (c->workload && (threads < c->workload->min_threads ||
+                        threads > c->workload->max_threads)) {
+        snprintf(why, why_size, "%s: threads = %u (want %u..%u)",
+                 c->workload->name, threads, c->workload->min_threads,
+                 c->workload->max_threads);
         return EINVAL;
     }
-    return workload_knobs(c->workload, knobs, &c->values, why, why_size);
+    return err;
 }
 
 static int has_suffix(const char *name)

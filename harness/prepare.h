@@ -10,6 +10,9 @@
 
 #include "op.h"
 
+struct knob_values; /* knobs.h */
+struct workload;    /* workload.h */
+
 enum { PREPARE_NAME_MAX = 200 };
 
 /* What names a trace.  For a recorded one only the name counts. */
@@ -27,6 +30,12 @@ struct trace_request {
  * EINVAL or ENOENT and why. */
 int prepare_check(const char *workload, unsigned threads, int *recorded,
                   char *why, size_t why_size);
+
+/* The synthetic workload of NAME[:KNOB=VALUE…], and the values of its knobs.
+ * Returns 0; ENOENT if there is none of that name; EINVAL and why. */
+int prepare_find_synthetic(const char *workload, const struct workload **out,
+                           struct knob_values *values, char *why,
+                           size_t why_size);
 
 /* Compose or read it, and compile it to `path`.  Returns 0 or an errno and
  * why[why_size] in one line. */

@@ -47,6 +47,8 @@ static const struct view main_view[] = {
     {KIND_RATIO_ONLY, "memory", "rss_peak", {"peak", "ratio"}, 2},
     {KIND_RATIO_ONLY, "memory", "rss_mean", {"mean", "ratio"}, 5},
     {KIND_NUMBER, "memory", "frag_peak", {"peak", "frag"}, 3},
+    {KIND_NUMBER, "memory", "blowup", {"blow-", "up"}, 0},
+    {KIND_NUMBER, "memory", "blowup_bound", {"", "bound"}, 0},
     {KIND_BYTES, "leak", "leaked_bytes", {"", "leaked"}, 1},
 };
 
@@ -651,6 +653,11 @@ static int print_block(struct page *p)
         print_wrapped(p->f, "counters",
                       "no hardware events here; the notes in samples.csv and "
                       "heapyard counters say why",
+                      LABEL, p->width);
+    if (largest(p->block, "memory", "blowup_bound") > 0)
+        print_wrapped(p->f, "blow-up",
+                      "memory held over live bytes; bound: what a theorem says "
+                      "of it, which heapyard list names for each workload",
                       LABEL, p->width);
     for (size_t i = 0; i < p->block->n; i++)
         print_failures(p, p->block->allocator[i]);

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "knobs.h"
 
@@ -82,6 +83,8 @@ struct native {
      * errno; leave adds the thread's CPU time to cpu_ns. */
     int (*enter)(struct native *);
     void (*leave)(struct native *);
+    /* As fork(2), with the heap in order on both sides; NULL: cannot. */
+    pid_t (*fork)(struct native *);
     uint64_t cpu_ns; /* of such threads, when they have been awaited */
     void *harness;   /* the harness's */
 };

@@ -24,6 +24,17 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
+/* The adversaries. */
+extern const struct workload comb_workload;
+extern const struct workload fork_server_workload;
+extern const struct workload hoard_worst_workload;
+extern const struct workload peak_survivors_workload;
+extern const struct workload producer_consumer_workload;
+extern const struct workload realloc_ramp_workload;
+extern const struct workload robson_best_fit_workload;
+extern const struct workload robson_first_fit_workload;
+extern const struct workload thread_churn_workload;
+
 /* The classics. */
 extern const struct workload alloc_test_workload;
 extern const struct workload barnes_workload;
@@ -59,6 +70,16 @@ const struct workload *const workloads[] = {
     &cache_server_workload,
     &ephemerons_workload,
     &finalizers_workload,
+
+    &robson_first_fit_workload,
+    &robson_best_fit_workload,
+    &hoard_worst_workload,
+    &comb_workload,
+    &peak_survivors_workload,
+    &producer_consumer_workload,
+    &realloc_ramp_workload,
+    &thread_churn_workload,
+    &fork_server_workload,
 
     &larson_workload,
     &xmalloc_test_workload,

@@ -16,6 +16,7 @@ enum { CLOCK_READS = 1000 }; /* about 50 us */
 struct time_state {
     struct clock_pair begin, end;
     struct rusage before, after;
+    struct rusage children_before, children_after;
     struct histogram clock_ns;
 };
 
@@ -24,6 +25,7 @@ static void time_start(void *arg)
     struct run_context *run = arg;
     struct time_state *s = run->meter_state;
 
+    getrusage(RUSAGE_CHILDREN, &s->children_before);
     getrusage(RUSAGE_SELF, &s->before);
     s->begin = clock_pair_now();
 }
@@ -35,6 +37,7 @@ static void time_stop(void *arg)
 
     s->end = clock_pair_now();
     getrusage(RUSAGE_SELF, &s->after);
+    getrusage(RUSAGE_CHILDREN, &s->children_after);
 }
 
 /* What two readings with nothing in between are apart: that much of wall is
@@ -68,6 +71,10 @@ static void time_report(struct run_context *run)
     emit_value(run, "clock_cost", "", "ns", clock_cost_ns(&s->clock_ns));
     emit_value(run, "minor_faults", "", "1",
                (double)(s->after.ru_minflt - s->before.ru_minflt));
+    if (s->children_after.ru_minflt > s->children_before.ru_minflt)
+        emit_value(run, "child_faults", "", "1",
+                   (double)(s->children_after.ru_minflt -
+                            s->children_before.ru_minflt));
     emit_value(run, "involuntary_switches", "", "1",
                (double)(s->after.ru_nivcsw - s->before.ru_nivcsw));
 }
