@@ -24,15 +24,37 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
+/* locality/ */
+extern const struct workload chase_hash_workload;
+extern const struct workload chase_list_workload;
+extern const struct workload chase_tree_workload;
+extern const struct workload false_sharing_workload;
+extern const struct workload layout_workload;
+extern const struct workload message_pipeline_workload;
+
 const struct workload *const workloads[] = {
-    &server_sim_workload,   &churn_workload,
-    &random_free_workload,  &phase_change_workload,
-    &trees_workload,        &handoff_workload,
-    &threadtest_workload,   &binary_trees_workload,
-    &gcbench_workload,      &quads_workload,
-    &splay_workload,        &gcold_workload,
-    &cache_server_workload, &ephemerons_workload,
-    &finalizers_workload,   NULL,
+    &server_sim_workload,
+    &churn_workload,
+    &random_free_workload,
+    &phase_change_workload,
+    &trees_workload,
+    &handoff_workload,
+    &threadtest_workload,
+    &binary_trees_workload,
+    &gcbench_workload,
+    &quads_workload,
+    &splay_workload,
+    &gcold_workload,
+    &cache_server_workload,
+    &ephemerons_workload,
+    &finalizers_workload,
+    &chase_list_workload,
+    &chase_tree_workload,
+    &chase_hash_workload,
+    &layout_workload,
+    &false_sharing_workload,
+    &message_pipeline_workload,
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)
