@@ -24,7 +24,18 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
-/* locality/ */
+/* The classics. */
+extern const struct workload cache_scratch_workload;
+extern const struct workload cache_thrash_workload;
+extern const struct workload glibc_simple_workload;
+extern const struct workload glibc_thread_workload;
+extern const struct workload larson_workload;
+extern const struct workload linux_scalability_workload;
+extern const struct workload sh6bench_workload;
+extern const struct workload sh8bench_workload;
+extern const struct workload xmalloc_test_workload;
+
+/* Locality. */
 extern const struct workload chase_hash_workload;
 extern const struct workload chase_list_workload;
 extern const struct workload chase_tree_workload;
@@ -48,12 +59,24 @@ const struct workload *const workloads[] = {
     &cache_server_workload,
     &ephemerons_workload,
     &finalizers_workload,
+
+    &larson_workload,
+    &xmalloc_test_workload,
+    &cache_scratch_workload,
+    &cache_thrash_workload,
+    &sh6bench_workload,
+    &sh8bench_workload,
+    &linux_scalability_workload,
+    &glibc_simple_workload,
+    &glibc_thread_workload,
+
     &chase_list_workload,
     &chase_tree_workload,
     &chase_hash_workload,
     &layout_workload,
     &false_sharing_workload,
     &message_pipeline_workload,
+
     NULL,
 };
 
