@@ -270,8 +270,8 @@ Test(native_play, threads_of_the_workload_enter_and_are_counted)
     char said[SAID];
 
     cr_expect_eq(run_forked(play_parent, &c, said, sizeof said), 0);
-    cr_expect_str_eq(said, "ops 15\nfaults 0, entered 18, left 18\n", "%s",
-                     said);
+    cr_expect_str_eq(said, "ops 15, uses 0\nfaults 0, entered 18, left 18\n",
+                     "%s", said);
 }
 
 /* ---- failures ---- */
