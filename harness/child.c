@@ -173,6 +173,20 @@ static void end_hook(void *arg, unsigned thread)
     run->meter->request_end(run, thread);
 }
 
+static void use_begin_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->use_begin(run, thread);
+}
+
+static void use_end_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->use_end(run, thread);
+}
+
 static enum status replay_and_report(const struct child_config *c,
                                      struct run_context *run)
 {
@@ -193,6 +207,8 @@ static enum status replay_and_report(const struct child_config *c,
         .thread_stop = c->meter->thread_stop ? stop_hook : NULL,
         .request_begin = c->meter->request_begin ? begin_hook : NULL,
         .request_end = c->meter->request_end ? end_hook : NULL,
+        .use_begin = c->meter->use_begin ? use_begin_hook : NULL,
+        .use_end = c->meter->use_end ? use_end_hook : NULL,
         .meter = run,
         .result_fd = c->result_fd,
         .own_bytes = c->meter->own_bytes,

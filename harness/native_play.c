@@ -30,6 +30,20 @@ static void end_request(struct native *n)
     c->request_end(c->meter, n->thread);
 }
 
+static void begin_use(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+
+    c->use_begin(c->meter, n->thread);
+}
+
+static void end_use(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+
+    c->use_end(c->meter, n->thread);
+}
+
 static void collect_all(struct native *n)
 {
     const struct replay_config *c = n->harness;
@@ -111,6 +125,8 @@ void native_open(const struct replay_config *c, struct native native[])
             .threads = r->threads,
             .begin = c->request_begin ? begin_request : NULL,
             .end = c->request_end ? end_request : NULL,
+            .use_begin = c->use_begin ? begin_use : NULL,
+            .use_end = c->use_end ? end_use : NULL,
             .collect = c->allocator->collection ? collect_all : NULL,
             .enter = enter_heap,
             .leave = leave_heap,

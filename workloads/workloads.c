@@ -54,6 +54,14 @@ extern const struct workload sh6bench_workload;
 extern const struct workload sh8bench_workload;
 extern const struct workload xmalloc_test_workload;
 
+/* Locality. */
+extern const struct workload chase_hash_workload;
+extern const struct workload chase_list_workload;
+extern const struct workload chase_tree_workload;
+extern const struct workload false_sharing_workload;
+extern const struct workload layout_workload;
+extern const struct workload message_pipeline_workload;
+
 const struct workload *const workloads[] = {
     &server_sim_workload,
     &churn_workload,
@@ -98,6 +106,13 @@ const struct workload *const workloads[] = {
     &cfrac_workload,
     &espresso_workload,
     &barnes_workload,
+
+    &chase_list_workload,
+    &chase_tree_workload,
+    &chase_hash_workload,
+    &layout_workload,
+    &false_sharing_workload,
+    &message_pipeline_workload,
 
     NULL,
 };
