@@ -169,21 +169,24 @@ static void verify(struct player *p, const struct block *b, const char *when)
 
 /* ---- a new block ---- */
 
-/* 16 from 16 bytes up; below that what an object of that size can need. */
-static size_t due_alignment(size_t size, size_t align)
+/* 16 from 16 bytes up, where the allocator promises that much; below that what
+ * an object of that size can need. */
+static size_t due_alignment(const struct allocator *a, size_t size,
+                            size_t align)
 {
+    const size_t most = a->max_align && a->max_align < 16 ? a->max_align : 16;
     size_t due = 1;
 
     if (align)
         return align;
-    while (due * 2 <= size && due < 16)
+    while (due * 2 <= size && due < most)
         due *= 2;
     return due;
 }
 
 static void inspect_new(struct player *p, char *q, size_t size, size_t align)
 {
-    size_t due = due_alignment(size, align);
+    size_t due = due_alignment(p->allocator, size, align);
 
     if (!q)
         player_fail(p, STATUS_NOMEM, "NULL for %zu bytes", size);
