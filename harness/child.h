@@ -21,7 +21,7 @@ struct child_config {
     int result_fd;     /* lines of meter.h; a closing "!status <tab> note" */
     int page_fd;       /* of a shared_page, or -1 */
     int unlink_trace;  /* remove its file once it is mapped */
-    char preload_path[4096]; /* set by child_preload */
+    char preload_path[4096];       /* set by child_preload */
     struct solution_made solution; /* set by child_preload, of the source of a
                                       malloc lab solution; else path is "" */
 };
