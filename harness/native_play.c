@@ -13,6 +13,7 @@
 #include "collection.h"
 #include "native_request.h"
 #include "random.h"
+#include "ticks.h"
 
 static void begin_request(struct native *n)
 {
@@ -33,6 +34,22 @@ static void collect_all(struct native *n)
     const struct replay_config *c = n->harness;
 
     c->allocator->collection->collect(c->heap, COLLECTION_FULL);
+}
+
+static int enter_heap(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+
+    return c->allocator->enter ? c->allocator->enter(c->heap) : 0;
+}
+
+static void leave_heap(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+
+    if (c->allocator->leave)
+        c->allocator->leave(c->heap);
+    n->cpu_ns += clock_thread_cpu_ns();
 }
 
 static struct native_memory memory_of(const struct replay_config *c)
@@ -81,6 +98,8 @@ void native_open(const struct replay_config *c, struct native native[])
             .begin = c->request_begin ? begin_request : NULL,
             .end = c->request_end ? end_request : NULL,
             .collect = c->allocator->collection ? collect_all : NULL,
+            .enter = enter_heap,
+            .leave = leave_heap,
             .harness = (void *)c,
         };
 }

@@ -397,9 +397,12 @@ uint64_t replay_cpu_ns(const struct replay *r)
 {
     uint64_t sum = 0;
 
-    for (unsigned i = 0; i < r->threads; i++)
-        sum +=
-            r->seat[i].player.ended_cpu_ns - r->seat[i].player.started_cpu_ns;
+    for (unsigned i = 0; i < r->threads; i++) {
+        const struct player *p = &r->seat[i].player;
+
+        sum += p->ended_cpu_ns - p->started_cpu_ns;
+        sum += p->native ? p->native->cpu_ns : 0;
+    }
     return sum;
 }
 

@@ -31,18 +31,27 @@ struct line_series *line_panel_add(struct line_panel *p, const char *name,
 
 int line_series_add(struct line_series *s, double x, double y)
 {
+    return line_series_add_interval(s, x, y, y, y);
+}
+
+int line_series_add_interval(struct line_series *s, double x, double y,
+                             double low, double high)
+{
     if (!isfinite(x) || !isfinite(y))
         return 0;
     if (s->n == s->room) {
         size_t room = s->room ? 2 * s->room : 32;
-        double(*more)[2] = realloc(s->at, room * sizeof *more);
+        double(*more)[4] = realloc(s->at, room * sizeof *more);
         if (!more)
             return ENOMEM;
         s->at = more;
         s->room = room;
     }
-    s->at[s->n][0] = x;
-    s->at[s->n++][1] = y;
+    double *at = s->at[s->n++];
+    at[0] = x;
+    at[1] = y;
+    at[2] = isfinite(low) && isfinite(high) ? low : y;
+    at[3] = isfinite(low) && isfinite(high) ? high : y;
     return 0;
 }
 
@@ -61,7 +70,7 @@ struct range {
     char tics[512]; /* "-": gnuplot's own */
 };
 
-static bool is_shown(const struct line_panel *p, const double at[2])
+static bool is_shown(const struct line_panel *p, const double at[4])
 {
     return (!p->x.is_log || at[0] > 0) && (!p->y.is_log || at[1] > 0);
 }
@@ -101,8 +110,8 @@ static struct range fit(const struct line_panel *p, int dimension)
             if (!is_shown(p, at) ||
                 (dimension && p->series[k].style == LINE_MARKS))
                 continue;
-            r.from = fmin(r.from, at[dimension]);
-            r.to = fmax(r.to, at[dimension]);
+            r.from = fmin(r.from, at[dimension ? 2 : 0]);
+            r.to = fmax(r.to, at[dimension ? 3 : 0]);
         }
     double room = dimension ? 0.08 : 0;   /* names need none to the right */
     if (a->is_log && r.to < 2.4 * r.from) /* or it would have no tics */
@@ -151,7 +160,7 @@ static void write_points(const struct line_panel *p, const struct range *x,
                     s->at[i][0],
                     s->style == LINE_MARKS ? y->from : s->at[i][1]);
             print_field(f, s->name[0] ? s->name : "-");
-            putc('\n', f);
+            fprintf(f, "\t%.9g\t%.9g\n", s->at[i][2], s->at[i][3]);
         }
         if (s->n)
             putc('\n', f);
@@ -210,10 +219,11 @@ static int write_data(const struct line_chart *c, const char *path,
     for (size_t i = 0; i < c->n; i++)
         notes->panels += count_points(&c->panel[i]) > 0;
     double pixels = notes->panels > 2 ? 332 : 446;
-    fputs("# panel\tx axis\ty axis\tx from\tx to\ty from\ty to\tx log\ty log\t"
-          "x tics\ty tics\treference\tcolour\tplace\tstyle\tx\ty\tname; then "
-          "name, colour, place, end x, end y, height\n",
-          f);
+    fputs(
+        "# panel\tx axis\ty axis\tx from\tx to\ty from\ty to\tx log\ty log\t"
+        "x tics\ty tics\treference\tcolour\tplace\tstyle\tx\ty\tname\tlo\thi; "
+        "then name, colour, place, end x, end y, height\n",
+        f);
     for (size_t i = 0; i < c->n; i++) {
         const struct line_panel *p = &c->panel[i];
         if (!count_points(p))

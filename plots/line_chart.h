@@ -27,7 +27,7 @@ struct line_series {
     char colour[48]; /* as the allocator of this name (palette.gp) */
     size_t place;    /* of those without a fixed colour */
     enum line_style style;
-    double (*at)[2]; /* [n]: x, y; owned */
+    double (*at)[4]; /* [n]: x, y, and the interval of y; owned */
     size_t n, room;
 };
 
@@ -61,6 +61,10 @@ struct line_series *line_panel_add(struct line_panel *, const char *name,
                                    enum line_style);
 /* Returns 0 or ENOMEM; points that are not finite are left out. */
 int line_series_add(struct line_series *, double x, double y);
+/* The same with y's interval, which is drawn as a bar (LINE_SOLID) unless it is
+ * not finite. */
+int line_series_add_interval(struct line_series *, double x, double y,
+                             double low, double high);
 
 /* Write OUT/NAME.tsv and draw OUT/NAME.svg and OUT/NAME.png, with the panels
  * that have a point.  scripts: the folder of the .gp files.  Returns 0 (also

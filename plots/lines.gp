@@ -82,7 +82,9 @@ do for [i = 0:panels-1] {
             with points pointtype 2 pointsize 1.4 linewidth 1.6 \
             linecolor rgb variable, \
         '' index 2*i using ($15 == 3 ? $16 : NaN):17:(colour_of(strcol(13), $14)) \
-            with lines linewidth 1.4 linecolor rgb variable
+            with lines linewidth 1.4 linecolor rgb variable, \
+        '' index 2*i using ($15 == 0 && $19 < $20 ? $16 : NaN):17:19:20:(colour_of(strcol(13), $14)) \
+            with yerrorbars pointtype 7 pointsize 0.5 linewidth 1.2 linecolor rgb variable
     unset label
     unset arrow
 }

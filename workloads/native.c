@@ -33,6 +33,41 @@ void native_free_shared(struct native *n)
     free(n->shared);
 }
 
+void native_thread_init(struct native_thread *t, const struct native *parent,
+                        int (*run)(struct native *))
+{
+    *t = (struct native_thread){.native = *parent, .run = run};
+    t->native.allocs = t->native.bytes = t->native.cpu_ns = 0;
+}
+
+static void *thread_main(void *arg)
+{
+    struct native_thread *t = arg;
+    struct native *n = &t->native;
+
+    t->err = n->enter ? n->enter(n) : 0;
+    if (t->err)
+        return NULL;
+    t->err = t->run(n);
+    if (n->leave)
+        n->leave(n);
+    return NULL;
+}
+
+int native_thread_start(struct native_thread *t)
+{
+    return pthread_create(&t->id, NULL, thread_main, t);
+}
+
+int native_thread_await(struct native_thread *t, struct native *parent)
+{
+    pthread_join(t->id, NULL);
+    parent->allocs += t->native.allocs;
+    parent->bytes += t->native.bytes;
+    parent->cpu_ns += t->native.cpu_ns;
+    return t->err;
+}
+
 uint64_t native_scaled(const struct native *n, double count)
 {
     double scaled = count * n->scale;

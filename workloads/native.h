@@ -19,6 +19,7 @@
 #ifndef HEAPYARD_NATIVE_H
 #define HEAPYARD_NATIVE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,7 +77,22 @@ struct native {
     void (*begin)(struct native *);
     void (*end)(struct native *);
     void (*collect)(struct native *); /* all of it, now; NULL: cannot */
-    void *harness;                    /* the harness's */
+    /* A thread that the workload has started itself begins and ends its use of
+     * the heap: NULL, or called in native_thread_start.  enter returns 0 or an
+     * errno; leave adds the thread's CPU time to cpu_ns. */
+    int (*enter)(struct native *);
+    void (*leave)(struct native *);
+    uint64_t cpu_ns; /* of such threads, when they have been awaited */
+    void *harness;   /* the harness's */
+};
+
+/* A thread that the workload starts itself, because its birth and death are
+ * what is measured.  Lies where a collector finds it. */
+struct native_thread {
+    struct native native;        /* the thread's own */
+    int (*run)(struct native *); /* as a workload's */
+    int err;                     /* what run returned */
+    pthread_t id;
 };
 
 static inline void native_begin(struct native *n)
@@ -104,6 +120,14 @@ static inline void *native_leaf(struct native *n, size_t bytes)
     n->bytes += bytes;
     return n->memory.alloc_leaf ? n->memory.alloc_leaf(n->memory.heap, bytes)
                                 : n->memory.alloc_any(n->memory.heap, bytes, 0);
+}
+
+/* May hold pointers; undefined contents. */
+static inline void *native_any(struct native *n, size_t bytes)
+{
+    n->allocs++;
+    n->bytes += bytes;
+    return n->memory.alloc_any(n->memory.heap, bytes, 0);
 }
 
 static inline void *native_new(struct native *n, const struct native_shape *s)
@@ -144,6 +168,19 @@ int native_prepare_shape(struct native *, size_t bytes,
 
 /* For finish: shared is freed. */
 void native_free_shared(struct native *);
+
+/* A thread-to-be, whose struct native is as its parent's but counts from 0;
+ * what else is to differ (shared, seed) the caller sets in it. */
+void native_thread_init(struct native_thread *, const struct native *parent,
+                        int (*run)(struct native *));
+
+/* Start it: it enters the heap, calls run and leaves.  Returns 0 or an errno;
+ * if 0, the parent has to await it. */
+int native_thread_start(struct native_thread *);
+
+/* Wait for its end, and add what it counted to its parent.  Returns what run
+ * returned. */
+int native_thread_await(struct native_thread *, struct native *parent);
 
 /* How many at this scale, of so many at scale 1: 1 or more. */
 uint64_t native_scaled(const struct native *, double count);

@@ -24,15 +24,45 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
+/* The classics. */
+extern const struct workload cache_scratch_workload;
+extern const struct workload cache_thrash_workload;
+extern const struct workload glibc_simple_workload;
+extern const struct workload glibc_thread_workload;
+extern const struct workload larson_workload;
+extern const struct workload linux_scalability_workload;
+extern const struct workload sh6bench_workload;
+extern const struct workload sh8bench_workload;
+extern const struct workload xmalloc_test_workload;
+
 const struct workload *const workloads[] = {
-    &server_sim_workload,   &churn_workload,
-    &random_free_workload,  &phase_change_workload,
-    &trees_workload,        &handoff_workload,
-    &threadtest_workload,   &binary_trees_workload,
-    &gcbench_workload,      &quads_workload,
-    &splay_workload,        &gcold_workload,
-    &cache_server_workload, &ephemerons_workload,
-    &finalizers_workload,   NULL,
+    &server_sim_workload,
+    &churn_workload,
+    &random_free_workload,
+    &phase_change_workload,
+    &trees_workload,
+    &handoff_workload,
+    &threadtest_workload,
+    &binary_trees_workload,
+    &gcbench_workload,
+    &quads_workload,
+    &splay_workload,
+    &gcold_workload,
+    &cache_server_workload,
+    &ephemerons_workload,
+    &finalizers_workload,
+
+    &larson_workload,
+    &xmalloc_test_workload,
+    &cache_scratch_workload,
+    &cache_thrash_workload,
+    &sh6bench_workload,
+    &sh8bench_workload,
+    &linux_scalability_workload,
+    &glibc_simple_workload,
+    &glibc_thread_workload,
+
+    NULL,
 };
 
 const struct workload *workload_find(const char *name)

@@ -129,14 +129,15 @@ static void set_large(struct hy_gc *gc, size_t head, size_t count, size_t size,
                       uint8_t kind)
 {
     for (size_t i = 1; i < count; i++)
-        gc->block[head + i] =
-            (struct gc_block){.reciprocal = (uint32_t)i, .kind = KIND_TAIL};
+        gc->block[head + i] = (struct gc_block){.reciprocal = (uint32_t)i,
+                                                .granules = NO_GRANULES,
+                                                .kind = KIND_TAIL};
     gc->mark[head * MARKS_A_BLOCK] =
         gc_kind_is_held(kind) ? MARK_HELD : MARK_DEAD;
     gc->large_bytes[head] = size;
     gc->is_young[head] = 1;
     gc->hot[head] = 0;
-    gc->block[head] = (struct gc_block){.kind = kind};
+    gc->block[head] = (struct gc_block){.granules = NO_GRANULES, .kind = kind};
 }
 
 /* Under the lock; *is_fresh: all of it is zero. */

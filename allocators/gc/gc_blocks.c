@@ -17,6 +17,9 @@
 
 enum { EXTEND_BLOCKS = 32, WORD = 64 };
 
+static const struct gc_block free_block = {.granules = NO_GRANULES,
+                                           .kind = KIND_FREE};
+
 /* The tables that have an entry a block (or more), and the bytes of it. */
 struct table {
     void **where;
@@ -169,7 +172,7 @@ static int extend(struct hy_gc *gc, size_t count)
     if (err)
         return err;
     for (size_t b = from; b < to; b++) {
-        gc->block[b].kind = KIND_FREE;
+        gc->block[b] = free_block;
         gc->is_fresh[b] = 1;
         set_free(gc, b);
     }
@@ -252,7 +255,7 @@ int32_t gc_blocks_take(struct hy_gc *gc, size_t count, size_t align)
 void gc_blocks_give(struct hy_gc *gc, size_t first, size_t count)
 {
     for (size_t b = first; b < first + count; b++) {
-        gc->block[b] = (struct gc_block){.kind = KIND_FREE};
+        gc->block[b] = free_block;
         gc->is_fresh[b] = 0;
         gc->mark[b * MARKS_A_BLOCK] = MARK_DEAD; /* of a large object */
         set_free(gc, b);

@@ -118,8 +118,10 @@ static void mark_held_small(struct hy_gc *gc, size_t b)
     const size_t bytes = (size_t)gc->block[b].granules * GRANULE;
 
     for (size_t i = 0; (i + 1) * bytes <= BLOCK_BYTES; i++)
-        if (gc->mark[b * MARKS_A_BLOCK + i] == MARK_HELD)
+        if (gc->mark[b * MARKS_A_BLOCK + i] == MARK_HELD) {
+            gc_mark_make_room(gc);
             gc_mark_contents(gc, gc_block_start(gc, b) + i * bytes, false);
+        }
 }
 
 static void mark_held(struct hy_gc *gc)
@@ -199,7 +201,8 @@ static void collect(struct hy_gc *gc, struct hy_gc_event *e)
 
     e->stop_ns = began - e->start_ns;
     if (is_full) {
-        gc->is_compacting = gc->config.compact && gc_compact_choose(gc);
+        gc->is_compacting = gc->config.compact && gc_compact_choose(gc) &&
+                            gc_dying_may_move(gc) == 0;
         next_epoch(gc);
     }
     e->markers = gc_mark_begin(gc);
@@ -262,9 +265,9 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
 {
     struct hy_gc_event e = {.reason = reason};
 
-    if (gc->disabled || (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
+    if (gc->disabled || gc_roots_find_globals(gc) ||
+        (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
         return;
-    gc_roots_find_globals(gc);
     gc_markers_start(gc);
     e.kind = kind == HY_GC_MINOR && may_be_minor(gc) ? HY_GC_MINOR : HY_GC_FULL;
     e.number = gc->stats.collections + 1;

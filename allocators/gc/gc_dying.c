@@ -281,8 +281,10 @@ int hy_gc_weak_move(struct hy_gc *gc, void **from, void **to)
     pthread_mutex_lock(&gc->lock);
     e = gc_map_find(&d->weak, (uintptr_t)from);
     const bool is_there = e != NULL;
+    const bool is_taken =
+        from != to && gc_map_find(&d->weak, (uintptr_t)to) != NULL;
 
-    if (is_there) {
+    if (is_there && !is_taken) {
         const struct gc_entry old = *e;
 
         gc_map_remove(&d->weak, e);
@@ -293,7 +295,7 @@ int hy_gc_weak_move(struct hy_gc *gc, void **from, void **to)
         }
     }
     pthread_mutex_unlock(&gc->lock);
-    return fresh ? 0 : is_there ? ENOMEM : ENOENT;
+    return fresh ? 0 : !is_there ? ENOENT : is_taken ? EEXIST : ENOMEM;
 }
 
 static void clear_weak(struct hy_gc *gc, uintptr_t kind)
@@ -485,6 +487,7 @@ void gc_dying_mark_roots(struct hy_gc *gc)
         if (gc_entry_is_live(&d->finalizers.entry[i]))
             gc_mark_ambiguous(gc, d->finalizers.entry[i].arg);
     for (size_t i = 0; i < d->nready; i++) {
+        gc_mark_make_room(gc);
         gc_mark_ambiguous(gc, d->ready[i].object);
         gc_mark_ambiguous(gc, d->ready[i].arg);
     }
@@ -510,6 +513,14 @@ uint64_t gc_dying_find(struct hy_gc *gc)
     return ready;
 }
 
+int gc_dying_may_move(struct hy_gc *gc)
+{
+    return gc_map_reserve(&gc->dying->weak) ||
+                   gc_map_reserve(&gc->dying->finalizers)
+               ? ENOMEM
+               : 0;
+}
+
 void gc_dying_update(struct hy_gc *gc)
 {
     struct gc_dying *d = gc->dying;
@@ -526,14 +537,14 @@ void gc_dying_update(struct hy_gc *gc)
             *(void **)e->key = target;
         e->target = (uintptr_t)target;
     }
-    (void)gc_map_rehash(&d->weak);
+    gc_map_rehash(&d->weak);
     for (size_t i = 0; d->finalizers.n && i < d->finalizers.room; i++) {
         struct gc_entry *e = &d->finalizers.entry[i];
 
         if (gc_entry_is_live(e))
             e->key = (uintptr_t)gc_moved(gc, (void *)e->key);
     }
-    (void)gc_map_rehash(&d->finalizers);
+    gc_map_rehash(&d->finalizers);
     for (size_t i = 0; i < d->nknown; i++) {
         struct hy_gc_ephemeron *e = d->known[i].ephemeron;
 

@@ -64,6 +64,7 @@ enum {
     CARD_BYTES = 1 << CARD_SHIFT,
     RUN_BYTES = 16 * 1024, /* of a run at most, so that it is still in cache
                               when it is used after zeroing */
+    NO_GRANULES = 0xffff,  /* more than a block has */
     NO_BLOCK = -1
 };
 
@@ -84,7 +85,7 @@ enum gc_block_kind {
 /* One block.  Of a tail, reciprocal is the distance to the head in blocks. */
 struct gc_block {
     uint32_t reciprocal;    /* of granules, scaled by 2^RECIPROCAL_SHIFT */
-    unsigned granules : 16; /* of an object; large: 0 */
+    unsigned granules : 16; /* of an object of a bin; else NO_GRANULES */
     unsigned kind : 8;
     unsigned layout : 7;
     unsigned is_by_word : 1; /* every word of an object may be a pointer */
@@ -376,8 +377,9 @@ void gc_world_stacks(struct hy_gc *,
 
 /* ---- gc_roots.c ---- */
 
-/* Look up the program's data segments: before the world is stopped. */
-void gc_roots_find_globals(struct hy_gc *);
+/* Look up the program's data segments: before the world is stopped.  ENOMEM:
+ * without all of them nothing may be collected. */
+int gc_roots_find_globals(struct hy_gc *);
 int gc_ranges_add(struct gc_ranges *, struct gc_range);
 void gc_ranges_free(struct gc_ranges *);
 
@@ -420,6 +422,8 @@ void gc_dying_close(struct hy_gc *);
 uint64_t gc_dying_find(struct hy_gc *);
 /* Roots of it: arguments of finalizers, objects that wait for one. */
 void gc_dying_mark_roots(struct hy_gc *);
+/* Memory that gc_dying_update needs; ENOMEM: nothing may be moved. */
+int gc_dying_may_move(struct hy_gc *);
 /* Objects moved: where gc_moved leads. */
 void gc_dying_update(struct hy_gc *);
 /* Run what is ready, without the lock. */

@@ -21,6 +21,8 @@ void gc_map_free(struct gc_map *map)
 {
     if (map->room)
         os_pages_unmap(NULL, map->entry, map->room * sizeof *map->entry);
+    if (map->spare)
+        os_pages_unmap(NULL, map->spare, map->room * sizeof *map->spare);
     *map = (struct gc_map){0};
 }
 
@@ -45,24 +47,44 @@ static struct gc_entry *vacancy(const struct gc_map *map, uintptr_t key)
     return &map->entry[i];
 }
 
-static int rebuild(struct gc_map *map, size_t room)
+/* Into entry[room], which is all zero. */
+static void rebuild_into(struct gc_map *map, struct gc_entry *entry,
+                         size_t room)
 {
-    struct gc_map made = {.room = room, .n = map->n, .used = map->n};
+    struct gc_map made = {
+        .entry = entry, .room = room, .n = map->n, .used = map->n};
 
-    made.entry = os_pages_map(NULL, room * sizeof *made.entry);
-    if (!made.entry)
-        return ENOMEM;
     for (size_t i = 0; i < map->room; i++)
         if (gc_entry_is_live(&map->entry[i]))
             *vacancy(&made, map->entry[i].key) = map->entry[i];
     gc_map_free(map);
     *map = made;
+}
+
+static int rebuild(struct gc_map *map, size_t room)
+{
+    struct gc_entry *entry = os_pages_map(NULL, room * sizeof *entry);
+
+    if (!entry)
+        return ENOMEM;
+    rebuild_into(map, entry, room);
     return 0;
 }
 
-int gc_map_rehash(struct gc_map *map)
+int gc_map_reserve(struct gc_map *map)
 {
-    return map->n ? rebuild(map, map->room) : 0;
+    if (map->room && !map->spare)
+        map->spare = os_pages_map(NULL, map->room * sizeof *map->spare);
+    return map->room && !map->spare ? ENOMEM : 0;
+}
+
+void gc_map_rehash(struct gc_map *map)
+{
+    struct gc_entry *spare = map->spare;
+
+    map->spare = NULL;
+    if (map->room)
+        rebuild_into(map, spare, map->room);
 }
 
 struct gc_entry *gc_map_put(struct gc_map *map, uintptr_t key)

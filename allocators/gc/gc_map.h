@@ -26,6 +26,7 @@ struct gc_map {
     size_t room;            /* a power of two, or 0 */
     size_t n;               /* live entries */
     size_t used;            /* with removed ones */
+    struct gc_entry *spare; /* [room], or NULL */
 };
 
 enum { GC_MAP_REMOVED = 1 };
@@ -42,7 +43,9 @@ struct gc_entry *gc_map_find(const struct gc_map *, uintptr_t key);
  * memory. */
 struct gc_entry *gc_map_put(struct gc_map *, uintptr_t key);
 void gc_map_remove(struct gc_map *, struct gc_entry *);
-/* Keys were changed in place.  ENOMEM leaves it as it was. */
-int gc_map_rehash(struct gc_map *);
+/* Get the memory that gc_map_rehash needs if there is no put before it. */
+int gc_map_reserve(struct gc_map *);
+/* Keys were changed in place. */
+void gc_map_rehash(struct gc_map *);
 
 #endif

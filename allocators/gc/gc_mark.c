@@ -6,8 +6,8 @@
  * object go to the stack from the last to the first: the first child comes off
  * first, which is the order in which most programs allocate.
  *
- * Long objects are scanned a part at a time; what is left of one stands on the
- * stack as a range (two words, the upper tagged).
+ * Long objects are scanned a part at a time; what is left of one, as a range,
+ * waits on a stack of its own until there are no words.
  *
  * The collecting thread is marker 0.  The others sleep between collections;
  * when one has nothing to do it says so, and the next that is busy and has
@@ -31,19 +31,19 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 
 #include "gc_futex.h"
 
 enum {
-    QUEUE = 16,            /* words between prefetch and use; power of two */
+    QUEUE = 32,            /* words between prefetch and use; power of two */
     PART_WORDS = 256,      /* of a long object at a time */
     STACK_BYTES = 1 << 26, /* of address space a marker */
     STACK_WORDS = STACK_BYTES / sizeof(uintptr_t),
+    STACK_LIMIT = STACK_WORDS - QUEUE * (SMALL_MAX / sizeof(uintptr_t)),
     STACK_KEPT = 1 << 20, /* bytes in memory between collections */
+    RANGES = STACK_BYTES / sizeof(struct gc_range),
     POOL_WORDS = 4096,    /* given away and not taken yet */
     GIVE_LEAST = 4,       /* words on a stack that is asked to give */
-    LOOK_EVERY = 16,      /* objects between looks for idle markers */
     HELP_OBJECTS = 30000, /* fewer are marked by one alone: waking another
                              takes as long */
     SPIN = 200
@@ -52,6 +52,8 @@ enum {
 struct marker {
     _Alignas(128) uintptr_t *stack;
     size_t bottom, top; /* words; live: [bottom, top) */
+    struct gc_range *range;
+    size_t ranges;
     struct gc_tally tally;
     bool has_dropped;
     struct hy_gc *gc;
@@ -99,13 +101,12 @@ static bool has_room(struct marker *m, size_t words)
     return false;
 }
 
-/* A range is its begin, then its end with this bit: both are even. */
-enum { RANGE_TAG = 1 };
-
-static void push_range(struct marker *m, uintptr_t begin, uintptr_t end)
+static bool push_range(struct marker *m, uintptr_t begin, uintptr_t end)
 {
-    push(m, begin);
-    push(m, end | RANGE_TAG);
+    if (m->ranges == RANGES)
+        return false;
+    m->range[m->ranges++] = (struct gc_range){begin, end};
+    return true;
 }
 
 /* ---- scanning ---- */
@@ -118,8 +119,7 @@ static void pin(const struct hy_gc *gc, uintptr_t word)
         gc->pinned[b] = 1;
 }
 
-/* Push what may be a pointer.  The tag is lost: an odd pointer leads to the
- * same object as the even one below it. */
+/* Push what may be a pointer. */
 static inline void push_word(struct marker *m, const struct hy_gc *gc,
                              uintptr_t word, bool is_compacting)
 {
@@ -127,7 +127,7 @@ static inline void push_word(struct marker *m, const struct hy_gc *gc,
         return;
     if (is_compacting)
         pin(gc, word);
-    push(m, word & ~(uintptr_t)RANGE_TAG);
+    push(m, word);
 }
 
 static inline void push_words(struct marker *m, const uintptr_t *words,
@@ -144,11 +144,12 @@ static void scan_part(struct marker *m, uintptr_t begin, uintptr_t end,
 {
     size_t words = (end - begin) / sizeof(uintptr_t);
 
-    if (!has_room(m, PART_WORDS + 2))
+    if (!has_room(m, PART_WORDS))
         return;
     if (words > PART_WORDS) {
         words = PART_WORDS;
-        push_range(m, begin + words * sizeof(uintptr_t), end);
+        if (!push_range(m, begin + words * sizeof(uintptr_t), end))
+            m->has_dropped = true;
     }
     push_words(m, (const uintptr_t *)begin, words, is_compacting);
 }
@@ -165,7 +166,7 @@ static void scan_layout(struct marker *m, const struct hy_gc *gc,
 
         left &= ~(UINT64_C(1) << i);
         if (gc_contains(gc, (const void *)words[i]))
-            push(m, words[i] & ~(uintptr_t)RANGE_TAG);
+            push(m, words[i]);
     }
 }
 
@@ -191,9 +192,8 @@ static struct view view_of(const struct hy_gc *gc, bool is_compacting)
 /* What a marker's loop counts, and its stack's top. */
 struct hot {
     uintptr_t *top;
-    const uintptr_t *bottom, *limit; /* of the stack; the limit leaves room for
-                                        the words of a small object */
-    struct gc_tally tally;
+    const uintptr_t *bottom; /* of the stack */
+    uint64_t objects, granules;
 };
 
 /* An object that is to be marked, in the queue. */
@@ -239,7 +239,7 @@ push_if_in(const struct hy_gc *gc, const struct view *v, uintptr_t *top,
         return top;
     if (v->is_compacting)
         pin(gc, word);
-    *top = word & ~(uintptr_t)RANGE_TAG;
+    *top = word;
     return top + 1;
 }
 
@@ -270,13 +270,13 @@ push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
 
     for (size_t i = l.leading; i-- > 0;)
         if (words[i] - v->base < v->extent)
-            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
+            *top++ = words[i];
     for (uint64_t left = l.leading ? 0 : l.pointers; left;) {
         const int i = 63 - __builtin_clzll(left);
 
         left ^= UINT64_C(1) << i;
         if (words[i] - v->base < v->extent)
-            *top++ = words[i] & ~(uintptr_t)RANGE_TAG;
+            *top++ = words[i];
     }
     h->top = top;
 }
@@ -284,8 +284,8 @@ push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
 __attribute__((always_inline)) static inline void
 count_object(struct hot *h, const struct found *o)
 {
-    h->tally.objects++;
-    h->tally.bytes += (uint64_t)o->info.granules * GRANULE;
+    h->objects++;
+    h->granules += o->info.granules;
 }
 
 /* Any object but one of the kind that is scanned word by word. */
@@ -308,13 +308,9 @@ visit(struct marker *m, const struct view *v, struct hot *h,
 {
     if (*o->mark == v->epoch)
         return;
-    if (__builtin_expect(h->top > h->limit, 0)) {
-        m->has_dropped = true; /* it is marked, and will be scanned again */
-        *o->mark = o->info.kind == KIND_UNCOLLECTABLE ? *o->mark : v->epoch;
-        count_object(h, o);
-    } else if (__builtin_expect(v->is_compacting ? o->info.kind == KIND_SCANNED
-                                                 : o->info.is_by_word,
-                                1)) {
+    if (__builtin_expect(v->is_compacting ? o->info.kind == KIND_SCANNED
+                                          : o->info.is_by_word,
+                         1)) {
         *o->mark = v->epoch;
         count_object(h, o);
         push_object(m->gc, v, h, o->start,
@@ -328,18 +324,30 @@ visit(struct marker *m, const struct view *v, struct hot *h,
 
 /* ---- sharing ---- */
 
-/* Give the lower half away, but no half of a range. */
+/* Word by word, through a general register: memcpy would leave these words in
+ * vector registers that little else overwrites (AVX-512's), and the next
+ * collection would find them there, in the frame of the signal that stops the
+ * thread. */
+static void copy_words(uintptr_t *to, const uintptr_t *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t word = from[i];
+
+        __asm__ volatile("" : "+r"(word));
+        to[i] = word;
+    }
+}
+
+/* Give the lower half away. */
 static void give(struct gc_markers *all, struct marker *m)
 {
     size_t n = (m->top - m->bottom) / 2;
 
-    if (n > POOL_WORDS - 1)
-        n = POOL_WORDS - 1;
-    if (m->stack[m->bottom + n] & RANGE_TAG)
-        n++;
+    if (n > POOL_WORDS)
+        n = POOL_WORDS;
     pthread_mutex_lock(&all->pool_lock);
     if (!atomic_load(&all->pooled)) {
-        memcpy(all->pool, m->stack + m->bottom, n * sizeof *all->pool);
+        copy_words(all->pool, m->stack + m->bottom, n);
         m->bottom += n;
         atomic_store(&all->pooled, (uint32_t)n);
     }
@@ -364,7 +372,7 @@ static bool take(struct gc_markers *all, struct marker *m)
     if (n) {
         m->bottom = 0;
         m->top = n;
-        memcpy(m->stack, all->pool, n * sizeof *all->pool);
+        copy_words(m->stack, all->pool, n);
         atomic_store(&all->pooled, 0);
         atomic_fetch_sub(&all->idle, 1);
     } else if (atomic_load(&all->idle) == all->arrived) {
@@ -407,16 +415,15 @@ look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
     const uintptr_t offset = word - v->base;
     const size_t b = offset >> BLOCK_SHIFT;
     const struct gc_block info = v->block[b];
+    const uint64_t i = gc_index(info, offset);
+    const uint64_t granule = i * info.granules;
 
-    if (__builtin_expect(info.kind >= KIND_SMALL_END, 0)) {
-        WITH_MARKER(visit_large(m, word, v->is_compacting, teller));
+    /* The rest at a block's end, or NO_GRANULES. */
+    if (__builtin_expect(granule + info.granules > MARKS_A_BLOCK, 0)) {
+        if (info.kind >= KIND_SMALL_END)
+            WITH_MARKER(visit_large(m, word, v->is_compacting, teller));
         return false;
     }
-    const uint32_t i = gc_index(info, offset);
-    const uint32_t granule = i * info.granules;
-
-    if (__builtin_expect(granule + info.granules > MARKS_A_BLOCK, 0))
-        return false; /* the rest at a block's end */
     *out = (struct found){
         .mark = v->mark + b * MARKS_A_BLOCK + i,
         .start = (word & ~(uintptr_t)BLOCK_MASK) + granule * GRANULE,
@@ -427,60 +434,68 @@ look_up(struct marker *m, const struct view *v, struct hot *h, uintptr_t word,
     return true;
 }
 
-/* Take the next word off the stack; a range gives the words of its first
- * part.  0: the stack is empty. */
-__attribute__((always_inline)) static inline uintptr_t
-pop(struct marker *m, const struct view *v, struct hot *h)
+/* Between rounds: so much on the stack that the next one might not have room
+ * is dropped by half; the lower part may have been given away. */
+static void check_stack(struct marker *m)
 {
-    while (h->top > h->bottom) {
-        const uintptr_t word = *--h->top;
-
-        if (__builtin_expect(!(word & RANGE_TAG), 1))
-            return word;
-        const uintptr_t begin = *--h->top;
-
-        WITH_MARKER(scan_part(m, begin, word - RANGE_TAG, v->is_compacting));
+    if (m->top > STACK_LIMIT) {
+        m->has_dropped = true;
+        m->top = m->bottom + (m->top - m->bottom) / 2;
     }
-    if (h->bottom != m->stack) { /* the lower part was given away */
-        m->bottom = 0;
-        h->bottom = h->top = m->stack;
-    }
-    return 0;
+    if (m->top == m->bottom)
+        m->top = m->bottom = 0;
 }
 
-/* Work until stack and queue are empty.  In a queue that is not full stand
- * objects that are marked. */
+/* Work until stack and queue are empty, in rounds through the queue.  What is
+ * found goes in, and is visited when its turn comes again: by then it is in
+ * the cache. */
+__attribute__((always_inline)) static inline void
+drain_words(struct marker *m, const struct view *v, struct hot *h,
+            bool is_alone, const struct teller *teller)
+{
+    uint8_t set = v->epoch;
+    struct found queue[QUEUE];
+    bool any = true;
+
+    for (unsigned i = 0; i < QUEUE; i++)
+        queue[i].mark = &set;
+    while (any) {
+        any = false;
+        for (unsigned i = 0; i < QUEUE; i++) {
+            struct found *place = &queue[i];
+
+            visit(m, v, h, place, teller);
+            place->mark = &set;
+            if (h->top == h->bottom)
+                continue;
+            any = true;
+            look_up(m, v, h, *--h->top, teller, place);
+        }
+        if (!is_alone)
+            WITH_MARKER(look_for_idle(m->gc->markers, m));
+        WITH_MARKER(check_stack(m));
+    }
+}
+
+/* The words first, so that few are on the stack; then a part of a range. */
 __attribute__((always_inline)) static inline void
 drain(struct marker *m, bool is_compacting, bool is_alone,
       const struct teller *teller)
 {
-    struct gc_markers *all = m->gc->markers;
-    const struct view view = view_of(m->gc, is_compacting), *v = &view;
-    struct hot hot = {.top = m->stack + m->top,
-                      .bottom = m->stack + m->bottom,
-                      .limit = m->stack + STACK_WORDS -
-                               SMALL_MAX / sizeof(uintptr_t)},
+    const struct view view = view_of(m->gc, is_compacting);
+    struct hot hot = {.top = m->stack + m->top, .bottom = m->stack + m->bottom},
                *h = &hot;
-    uint8_t set = v->epoch;
-    struct found queue[QUEUE];
-    unsigned turn = 0, empty = 0;
 
-    for (unsigned i = 0; i < QUEUE; i++)
-        queue[i].mark = &set;
-    while (empty <= QUEUE) { /* the last one out may have pushed some */
-        struct found *place = &queue[turn++ % QUEUE], out = *place;
-        const uintptr_t word = pop(m, v, h);
+    for (;;) {
+        drain_words(m, &view, h, is_alone, teller);
+        if (!m->ranges)
+            break;
+        const struct gc_range part = m->range[--m->ranges];
 
-        empty = word ? 0 : empty + 1;
-        if (!word || !look_up(m, v, h, word, teller, place))
-            place->mark = &set;
-        visit(m, v, h, &out, teller);
-        if (!is_alone && turn % LOOK_EVERY == 0)
-            WITH_MARKER(look_for_idle(all, m));
+        WITH_MARKER(scan_part(m, part.begin, part.end, is_compacting));
     }
-    m->top = 0;
-    m->tally.objects += h->tally.objects;
-    m->tally.bytes += h->tally.bytes;
+    m->tally.objects += h->objects;
+    m->tally.bytes += h->granules * GRANULE;
 }
 
 static void drain_plain(struct marker *m)
@@ -583,7 +598,8 @@ static int marker_open(struct hy_gc *gc, struct marker *m)
 {
     m->gc = gc;
     m->stack = os_pages_map(NULL, STACK_BYTES);
-    return m->stack ? 0 : ENOMEM;
+    m->range = os_pages_map(NULL, STACK_BYTES);
+    return m->stack && m->range ? 0 : ENOMEM;
 }
 
 int gc_markers_open(struct hy_gc *gc)
@@ -633,7 +649,10 @@ void gc_markers_close(struct hy_gc *gc)
     for (unsigned i = 0; i < HY_GC_MARKERS_MAX; i++) {
         if (all->marker[i].is_running)
             pthread_join(all->marker[i].thread, NULL);
-        os_pages_unmap(NULL, all->marker[i].stack, STACK_BYTES);
+        if (all->marker[i].stack)
+            os_pages_unmap(NULL, all->marker[i].stack, STACK_BYTES);
+        if (all->marker[i].range)
+            os_pages_unmap(NULL, all->marker[i].range, STACK_BYTES);
     }
     pthread_mutex_destroy(&all->pool_lock);
     os_pages_unmap(NULL, all, sizeof *all);
@@ -668,7 +687,7 @@ unsigned gc_mark_begin(struct hy_gc *gc)
     for (unsigned i = 0; i < all->n; i++) {
         struct marker *m = &all->marker[i];
 
-        m->bottom = m->top = 0;
+        m->bottom = m->top = m->ranges = 0;
         m->tally = (struct gc_tally){0};
         m->has_dropped = false;
     }
@@ -685,8 +704,8 @@ void gc_mark_range(struct hy_gc *gc, uintptr_t begin, uintptr_t end)
 
     begin = (begin + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1);
     end &= ~(sizeof(uintptr_t) - 1);
-    if (begin < end && has_room(m, 2))
-        push_range(m, begin, end);
+    while (begin < end && !push_range(m, begin, end))
+        drain_alone(m);
 }
 
 void gc_mark_pointer(struct hy_gc *gc, const void *p)
@@ -694,7 +713,7 @@ void gc_mark_pointer(struct hy_gc *gc, const void *p)
     struct marker *m = &gc->markers->marker[0];
 
     if (gc_contains(gc, p) && has_room(m, 1))
-        push(m, (uintptr_t)p & ~(uintptr_t)RANGE_TAG);
+        push(m, (uintptr_t)p);
 }
 
 void gc_mark_ambiguous(struct hy_gc *gc, const void *p)
@@ -785,7 +804,7 @@ void gc_mark_make_room(struct hy_gc *gc)
 {
     struct marker *m = &gc->markers->marker[0];
 
-    if (m->top > STACK_WORDS / 2)
+    if (m->top > STACK_WORDS / 2 || m->ranges > RANGES / 2)
         drain_alone(m);
 }
 
@@ -831,6 +850,8 @@ struct gc_tally gc_mark_end(struct hy_gc *gc)
         sum.objects += m->tally.objects;
         sum.bytes += m->tally.bytes;
         os_pages_discard((char *)m->stack + STACK_KEPT,
+                         STACK_BYTES - STACK_KEPT);
+        os_pages_discard((char *)m->range + STACK_KEPT,
                          STACK_BYTES - STACK_KEPT);
     }
     all->last_objects = sum.objects;

@@ -128,7 +128,8 @@ int hy_gc_roots_add(struct hy_gc *gc, const void *begin, const void *end,
     return err;
 }
 
-/* Take [r) out of range i, which may leave two; false: it does not touch. */
+/* Take [r) out of range i, which may leave two; false: it does not touch.
+ * There is room for one more. */
 static bool cut(struct hy_gc *gc, size_t i, struct gc_range r)
 {
     const struct gc_range old = gc->roots.range[i];
@@ -149,12 +150,15 @@ int hy_gc_roots_remove(struct hy_gc *gc, const void *begin, const void *end)
 {
     const struct gc_range range = {(uintptr_t)begin, (uintptr_t)end};
     bool any = false;
+    int err = 0;
 
     pthread_mutex_lock(&gc->lock);
-    for (size_t i = gc->roots.n; i-- > 0;)
-        any = cut(gc, i, range) || any;
+    for (size_t i = gc->roots.n; i-- > 0 && !err;) {
+        err = gc->roots.n == gc->roots.room ? grow(&gc->roots) : 0;
+        any = (!err && cut(gc, i, range)) || any;
+    }
     pthread_mutex_unlock(&gc->lock);
-    return any ? 0 : ENOENT;
+    return err ? err : any ? 0 : ENOENT;
 }
 
 int hy_gc_roots_exclude(struct hy_gc *gc, const void *begin, const void *end)
@@ -170,38 +174,40 @@ int hy_gc_roots_exclude(struct hy_gc *gc, const void *begin, const void *end)
 /* ---- the program's ---- */
 
 /* Add what of [r) is not excluded, from the i-th exclusion on. */
-static void add_global(struct hy_gc *gc, struct gc_range r, size_t i)
+static int add_global(struct hy_gc *gc, struct gc_range r, size_t i)
 {
-    for (; i < gc->excluded.n && r.begin < r.end; i++) {
+    int err = 0;
+
+    for (; i < gc->excluded.n && r.begin < r.end && !err; i++) {
         const struct gc_range x = gc->excluded.range[i];
 
         if (x.end <= r.begin || r.end <= x.begin)
             continue;
-        add_global(gc, (struct gc_range){x.end, r.end}, i + 1);
+        err = add_global(gc, (struct gc_range){x.end, r.end}, i + 1);
         r.end = x.begin;
     }
-    if (r.begin < r.end)
-        (void)gc_ranges_add(&gc->globals, r);
+    return r.begin < r.end && !err ? gc_ranges_add(&gc->globals, r) : err;
 }
 
 static int add_segments(struct dl_phdr_info *info, size_t size, void *arg)
 {
     const ElfW(Addr) base = info->dlpi_addr;
+    int err = 0;
 
     (void)size;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
+    for (int i = 0; i < info->dlpi_phnum && !err; i++) {
         const ElfW(Phdr) *p = &info->dlpi_phdr[i];
         const uintptr_t begin = base + p->p_vaddr;
 
         if (p->p_type == PT_LOAD && p->p_flags & PF_W)
-            add_global(arg, (struct gc_range){begin, begin + p->p_memsz}, 0);
+            err = add_global(arg, (struct gc_range){begin, begin + p->p_memsz},
+                             0);
     }
-    return 0;
+    return err;
 }
 
-void gc_roots_find_globals(struct hy_gc *gc)
+int gc_roots_find_globals(struct hy_gc *gc)
 {
     gc->globals.n = 0;
-    if (gc->config.scan_globals)
-        dl_iterate_phdr(add_segments, gc);
+    return gc->config.scan_globals ? dl_iterate_phdr(add_segments, gc) : 0;
 }

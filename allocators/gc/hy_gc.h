@@ -176,7 +176,7 @@ void hy_gc_store(struct hy_gc *, void *object, void **field, void *value);
 int hy_gc_roots_add(struct hy_gc *, const void *begin, const void *end,
                     char *why, size_t why_size);
 /* Remove all that was added within [begin, end); ranges that overlap it are
- * cut.  ENOENT if none. */
+ * cut.  ENOENT if none; ENOMEM: some are left as they were. */
 int hy_gc_roots_remove(struct hy_gc *, const void *begin, const void *end);
 /* Never scan [begin, end) as a global variable (scan_globals). */
 int hy_gc_roots_exclude(struct hy_gc *, const void *begin, const void *end);
@@ -222,7 +222,8 @@ int hy_gc_weak_add(struct hy_gc *, void **link, const void *target,
                    bool is_long);
 /* ENOENT if it was not one. */
 int hy_gc_weak_remove(struct hy_gc *, void **link);
-/* The object moved to another place: the link goes on there. */
+/* The object moved to another place: the link goes on there.  ENOENT if from
+ * was no link, EEXIST if `to` is one, ENOMEM. */
 int hy_gc_weak_move(struct hy_gc *, void **from, void **to);
 
 /* An ephemeron: keeps value only as long as key is reached from elsewhere;

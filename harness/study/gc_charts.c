@@ -95,9 +95,10 @@ static int is_arm_of(const struct gc_result *r, size_t i, const char *name)
            isfinite(r->arms->arm[i].factor);
 }
 
-/* One curve a collector: y over its limits. */
+/* One curve a collector: y, with an interval or NAN, over its limits. */
 static void add_curves(struct line_panel *p, const struct gc_result *r,
-                       double (*y)(const struct gc_result *, size_t arm),
+                       struct interval (*y)(const struct gc_result *,
+                                            size_t arm),
                        int by_factor)
 {
     const char *name;
@@ -108,40 +109,53 @@ static void add_curves(struct line_panel *p, const struct gc_result *r,
         for (size_t i = 0; s && i < r->arms->n; i++) {
             const struct gc_arm *a = &r->arms->arm[i];
 
-            if (is_arm_of(r, i, name))
-                line_series_add(s, by_factor ? a->factor : a->limit / MIB,
-                                y(r, i));
+            if (!is_arm_of(r, i, name))
+                continue;
+            const struct interval v = y(r, i);
+
+            line_series_add_interval(s, by_factor ? a->factor : a->limit / MIB,
+                                     v.value, v.lo, v.hi);
         }
     }
 }
 
 /* A line across for each allocator whose memory is freed. */
 static void add_freed(struct line_panel *p, const struct gc_result *r,
-                      double (*y)(const struct gc_result *, size_t arm),
+                      struct interval (*y)(const struct gc_result *,
+                                           size_t arm),
                       double from, double to)
 {
     for (size_t i = 0; i < r->arms->n; i++) {
         const char *name = r->arms->arm[i].allocator;
+        const double level = y(r, i).value;
 
-        if (r->arms->arm[i].collector[0] || !isfinite(y(r, i)))
+        if (r->arms->arm[i].collector[0] || !isfinite(level))
             continue;
         struct line_series *s = line_panel_add(p, name, name, i, LINE_DASHED);
 
         if (s) {
-            line_series_add(s, from, y(r, i));
-            line_series_add(s, to, y(r, i));
+            line_series_add(s, from, level);
+            line_series_add(s, to, level);
         }
     }
 }
 
-static double wall_ms(const struct gc_result *r, size_t arm)
+static struct interval median_of(const struct estimate *e, double unit)
 {
-    return study_median(r, arm, "time", "wall", "") / MS;
+    if (!e || !e->n)
+        return (struct interval){NAN, NAN, NAN};
+    return (struct interval){e->median.value / unit, e->median.lo / unit,
+                             e->median.hi / unit};
 }
 
-static double rss_mib(const struct gc_result *r, size_t arm)
+static struct interval wall_ms(const struct gc_result *r, size_t arm)
 {
-    return study_median(r, arm, "memory", "rss_peak", "") / MIB;
+    return median_of(study_find(r, arm, "time", "wall", ""), MS);
+}
+
+static struct interval rss_mib(const struct gc_result *r, size_t arm)
+{
+    return median_of(study_find(r, arm, "memory", "rss_peak", ""), MIB);
 }
 
 /* Where a collector ran out of memory. */
@@ -185,14 +199,26 @@ static void limits_range(const struct gc_result *r, double *from, double *to,
     }
 }
 
+/* Runs behind a median of the study: fewer only where some failed. */
+static unsigned most_runs(const struct gc_result *r)
+{
+    unsigned most = 0;
+
+    for (size_t i = 0; i < r->summary->n; i++)
+        if (r->summary->estimates[i].n > most)
+            most = r->summary->estimates[i].n;
+    return most;
+}
+
 static int draw_time_space(const struct studio *s)
 {
     static const struct {
         const char *title, *label;
-        double (*y)(const struct gc_result *, size_t arm);
+        struct interval (*y)(const struct gc_result *, size_t arm);
     } panels[] = {{"Time", "wall-clock time (ms)", wall_ms},
                   {"Memory", "peak resident memory (MiB)", rss_mib}};
     struct line_chart c = {.name = "time-space"};
+    char text[256];
     double from, to;
 
     limits_range(s->r, &from, &to, 0);
@@ -205,20 +231,23 @@ static int draw_time_space(const struct studio *s)
         add_freed(p, s->r, panels[i].y, from, to);
         add_crosses(p, s->r);
     }
-    label(&c, s, "What a larger heap buys",
-          "Line: median of the runs at each heap limit. Crosses: limits in "
-          "which it ran out of memory. Dashed: memory is freed, no limit.");
+    snprintf(text, sizeof text,
+             "Median of %u runs at each heap limit; bars: 95 %% interval. "
+             "Crosses: limits in which it ran out of memory. Dashed: memory is "
+             "freed, no limit.",
+             most_runs(s->r));
+    label(&c, s, "What a larger heap buys", text);
     return draw(s, &c);
 }
 
-static double wall_bound(const struct gc_result *r, size_t arm)
+static struct interval wall_bound(const struct gc_result *r, size_t arm)
 {
-    return r->wall.over[arm];
+    return (struct interval){r->wall.over[arm], NAN, NAN};
 }
 
-static double cpu_bound(const struct gc_result *r, size_t arm)
+static struct interval cpu_bound(const struct gc_result *r, size_t arm)
 {
-    return r->cpu.over[arm];
+    return (struct interval){r->cpu.over[arm], NAN, NAN};
 }
 
 static int draw_bounds(const struct studio *s)
@@ -276,6 +305,7 @@ static void add_mmu(struct line_panel *p, const struct gc_result *r, size_t k,
 static int draw_mmu(const struct studio *s)
 {
     struct line_chart c = {.name = "utilization"};
+    char text[256];
     struct line_panel *p = panel(&c, "");
 
     p->x = (struct line_axis){.label = "window (ms)", .is_log = 1};
@@ -285,10 +315,12 @@ static int draw_mmu(const struct studio *s)
     for (size_t k = 0; study_collector(s->r, k); k++)
         for (int is_free = 0; is_free < 2; is_free++)
             add_mmu(p, s->r, k, is_free);
-    label(&c, s, "Minimum mutator utilization",
-          "Of all windows of that length, the one in which pauses take most "
-          "(Cheng & Blelloch, PLDI 2001); median of the runs.\nSolid: at "
-          "twice the minimum heap. Dashed: no limit.");
+    snprintf(text, sizeof text,
+             "Of all windows of that length, the one in which pauses take most "
+             "(Cheng & Blelloch, PLDI 2001); median of %u runs.\nSolid: at "
+             "twice the minimum heap. Dashed: no limit.",
+             most_runs(s->r));
+    label(&c, s, "Minimum mutator utilization", text);
     return draw(s, &c);
 }
 

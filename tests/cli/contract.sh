@@ -91,8 +91,26 @@ variants()
         echo "cache-server:cache=200k:keys=2000:sessions=50:shared=50"
         echo "cache-server:cache=4k:keys=50:puts=40:deletes=40:scans=20"
         ;;
+    # the classics
+    larson)
+        echo "larson:slots=500:generation=2000"
+        echo "larson:slots=100:generation=300:ops=400000:min=2:max=40k"
+        ;;
+    xmalloc-test) echo "xmalloc-test:size=1000:batch=50:limit=3" ;;
+    cache-scratch) echo "cache-scratch:rounds=200000:writes=200" ;;
+    cache-thrash) echo "cache-thrash:rounds=200000:writes=200:size=9" ;;
+    sh6bench)
+        echo "sh6bench:calls=500"
+        echo "sh6bench:calls=3000:max=20000:repeats=200"
+        ;;
+    sh8bench) echo "sh8bench:slots=4000:steps=5000:handed=200000" ;;
+    glibc-simple) echo "glibc-simple:allocations=100000" ;;
+    glibc-thread) echo "glibc-thread:slots=50" ;;
     ephemerons) echo "ephemerons:links=5000" ;;
-    finalizers) echo "finalizers:objects=5000" ;;
+    finalizers)
+        echo "finalizers:objects=5000"
+        echo "finalizers" # enough to mark that the markers share it
+        ;;
     *) echo "$1" ;;
     esac
 }

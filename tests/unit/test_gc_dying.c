@@ -9,7 +9,10 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/resource.h>
 
+#include "forked.h"
 #include "gc_probe.h"
 
 #define NOINLINE __attribute__((noinline))
@@ -470,6 +473,8 @@ static NOINLINE void make_and_move(struct gc_probe *p)
     cr_assert_eq(hy_gc_weak_add(p->heap, &moved_from, p->root[1], false),
                  EEXIST);
     cr_assert_eq(hy_gc_weak_add(p->heap, &removed, p->root[1], false), 0);
+    cr_assert_eq(hy_gc_weak_move(p->heap, &moved_from, &removed), EEXIST);
+    cr_assert_eq(hy_gc_weak_move(p->heap, &moved_from, &moved_from), 0);
     moved_to = moved_from;
     moved_from = (void *)1;
     cr_assert_eq(hy_gc_weak_move(p->heap, &moved_from, &moved_to), 0);
@@ -589,6 +594,62 @@ Test(gc_dying, links_follow_objects_that_move)
     cr_assert_gt(check_moved(&p, before), p.watched / 4);
     cr_assert_eq(gc_probe_dead(&p), 0);
     gc_probe_close(&p);
+}
+
+static void never_run(void *object, void *arg)
+{
+    (void)object;
+    (void)arg;
+}
+
+static const struct hy_gc_finalizer finalizer = {never_run, NULL,
+                                                 HY_GC_ORDER_NONE};
+
+/* Each object of the chain still has its finalizer. */
+static size_t have_finalizers(const struct gc_probe *p)
+{
+    size_t n = 0;
+    for (struct node *node = ((struct node *)p->root[0])->next; node;
+         node = node->next) {
+        struct hy_gc_finalizer old;
+        hy_gc_finalizer_set(p->heap, node, &finalizer, &old);
+        n += old.run == never_run;
+    }
+    return n;
+}
+
+/* Whether the system has memory for tables or not, what moves is found. */
+static void move_while_starved(void *arg, int fd)
+{
+    static const bool is_pointer[4] = {true, true, false, false};
+    const struct rlimit none = {1 << 20, RLIM_INFINITY};
+    struct hy_gc_config config = gc_probe_config();
+    struct gc_probe p;
+    unsigned layout;
+    (void)fd;
+    config.compact = true;
+    gc_probe_open(&p, &config);
+    hy_gc_layout_add(p.heap, 32, is_pointer, &layout);
+    p.root[0] = hy_gc_alloc_layout(p.self, layout);
+    make_sparse(&p, layout);
+    const size_t n = p.watched;
+    for (size_t i = 0; i < n; i++)
+        hy_gc_finalizer_set(p.heap, p.link[i], &finalizer, NULL);
+    if (*(bool *)arg && setrlimit(RLIMIT_AS, &none))
+        _exit(9);
+    gc_probe_collect(&p, HY_GC_FULL);
+    gc_probe_collect(&p, HY_GC_COMPACTING);
+    _exit(have_finalizers(&p) == n ? 0 : 1);
+}
+
+Test(gc_dying, without_memory_for_tables_nothing_is_lost)
+{
+    static bool is_starved[] = {false, true};
+    char said[200];
+    for (size_t i = 0; i < 2; i++)
+        cr_assert_eq(
+            run_forked(move_while_starved, &is_starved[i], said, sizeof said),
+            0, "%zu", i);
 }
 
 /* ---- ephemerons ---- */

@@ -211,6 +211,61 @@ Test(gc_limits, growth_that_the_system_refuses_is_no_memory)
     cr_assert_eq(run_forked(open_starved, NULL, said, sizeof said), 7);
 }
 
+/* As many root ranges as their table has room for (a page); then one is to be
+ * cut in two without memory: it stays whole. */
+static void cut_starved(void *arg, int fd)
+{
+    enum { RANGES = 255 }; /* the probe's own is one */
+    static void *place[2 * RANGES + 8];
+    struct gc_probe p;
+    char why[200];
+    (void)arg;
+    (void)fd;
+    gc_probe_open(&p, NULL);
+    for (size_t i = 0; i < RANGES; i++) /* the last is longer */
+        if (hy_gc_roots_add(p.heap, place + 2 * i,
+                            place + 2 * i + (i == RANGES - 1 ? 8 : 1), why,
+                            sizeof why))
+            _exit(1);
+    void **last = place + 2 * (RANGES - 1);
+    gc_probe_watch(&p, last[7] = hy_gc_alloc(p.self, 100));
+    limit(RLIMIT_AS, 1 << 20);
+    if (hy_gc_roots_remove(p.heap, last + 3, last + 4) != ENOMEM)
+        _exit(2);
+    gc_probe_collect(&p, HY_GC_FULL);
+    if (gc_probe_dead(&p))
+        _exit(3);
+    limit(RLIMIT_AS, RLIM_INFINITY);
+    _exit(hy_gc_roots_remove(p.heap, last + 3, last + 4) ? 4 : 0);
+}
+
+/* Where the program's variables lie cannot be noted: nothing is collected. */
+static void collect_starved(void *arg, int fd)
+{
+    static void *global;
+    struct hy_gc_config config = gc_probe_config();
+    struct gc_probe p;
+    (void)arg;
+    (void)fd;
+    config.scan_globals = true;
+    gc_probe_open(&p, &config);
+    gc_probe_watch(&p, global = hy_gc_alloc(p.self, 100));
+    limit(RLIMIT_AS, 1 << 20);
+    gc_probe_collect(&p, HY_GC_FULL);
+    if (gc_probe_dead(&p))
+        _exit(1);
+    limit(RLIMIT_AS, RLIM_INFINITY);
+    gc_probe_collect(&p, HY_GC_FULL);
+    _exit(gc_probe_dead(&p) || !global ? 2 : 0);
+}
+
+Test(gc_limits, roots_without_memory_keep_more_rather_than_less)
+{
+    char said[200];
+    cr_assert_eq(run_forked(cut_starved, NULL, said, sizeof said), 0);
+    cr_assert_eq(run_forked(collect_starved, NULL, said, sizeof said), 0);
+}
+
 /* ---- heaps that come and go ---- */
 
 /* Lines of the address space's map, and its pages. */
@@ -278,6 +333,35 @@ Test(gc_limits, lists_need_no_stack)
     for (void **node = p.root[0]; node; node = *node)
         n += hy_gc_may_live(p.heap, node);
     cr_assert_eq(n, NODES);
+    gc_probe_close(&p);
+}
+
+/* A chain of wide objects, whose first word is the next: all other words wait
+ * on the stack while it is followed, more than there is room for. */
+static NOINLINE void make_wide_chain(struct gc_probe *p, size_t n, size_t words)
+{
+    void *common = hy_gc_alloc_leaf(p->self, 16);
+    for (size_t i = 0; i < n; i++) {
+        void **wide = hy_gc_alloc(p->self, words * sizeof *wide);
+        wide[0] = p->root[0];
+        for (size_t k = 1; k < words; k++)
+            wide[k] = common;
+        if (i % (n / 1000) == 0)
+            gc_probe_watch(p, wide[words - 1] = hy_gc_alloc(p->self, 48));
+        p->root[0] = wide;
+    }
+}
+
+Test(gc_limits, what_does_not_fit_the_stack_is_not_lost)
+{
+    enum { NODES = 40000, WORDS = 256 };
+    struct gc_probe p;
+    gc_probe_open(&p, NULL);
+    hy_gc_disable(p.heap);
+    make_wide_chain(&p, NODES, WORDS);
+    hy_gc_enable(p.heap);
+    gc_probe_collect(&p, HY_GC_FULL);
+    cr_assert_eq(gc_probe_dead(&p), 0);
     gc_probe_close(&p);
 }
 

@@ -9,16 +9,14 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "forked.h"
 #include "gc_probe.h"
 #include "native.h"
+#include "native_lanes.h"
 #include "tiny_gc.h"
 #include "workload.h"
 
@@ -29,15 +27,6 @@ extern const struct workload gcbench_workload;
 extern const struct workload gcold_workload;
 extern const struct workload quads_workload;
 extern const struct workload splay_workload;
-
-enum { THREADS_MAX = 4 };
-
-/* A workload, small. */
-struct program {
-    const struct workload *workload;
-    const char *knobs;
-    double scale;
-};
 
 static const struct program freeing[] = {
     {&gcbench_workload, "depth=6:array=100", 0.1},
@@ -62,172 +51,13 @@ static const struct program collecting[] = {
 };
 enum { COLLECTING = sizeof collecting / sizeof *collecting };
 
-/* ---- memory that counts ---- */
-
-struct counted {
-    _Atomic uint64_t allocs, frees; /* that gave memory; of it */
-    _Atomic uint64_t calls;
-    _Atomic uint64_t wrong; /* frees of another size than allocated */
-    uint64_t fail_at;       /* the call that gives NULL; 0: none */
-    uint64_t fail_for;      /* … and so many calls from there */
-};
-
-/* Before each block. */
-struct label {
-    uint64_t size, magic;
-};
-
-static const uint64_t LABEL_MAGIC = UINT64_C(0x600d600d600d600d);
-
-static void *counted_give(struct heap *heap, size_t size, int fill)
-{
-    struct counted *c = (struct counted *)heap;
-    uint64_t call = atomic_fetch_add(&c->calls, 1) + 1;
-
-    if (c->fail_at && call >= c->fail_at && call - c->fail_at < c->fail_for)
-        return NULL;
-    struct label *label = malloc(sizeof *label + size);
-    cr_assert_not_null(label);
-    *label = (struct label){size, LABEL_MAGIC};
-    memset(label + 1, fill, size);
-    atomic_fetch_add(&c->allocs, 1);
-    return label + 1;
-}
-
-static void *counted_alloc(struct heap *heap, size_t size)
-{
-    return counted_give(heap, size, 0);
-}
-
-static void *counted_leaf(struct heap *heap, size_t size)
-{
-    return counted_give(heap, size, 0xa5);
-}
-
-static void counted_free(struct heap *heap, void *p, size_t size)
-{
-    struct counted *c = (struct counted *)heap;
-    struct label *label = (struct label *)p - 1;
-
-    if (label->magic != LABEL_MAGIC || label->size != size) {
-        atomic_fetch_add(&c->wrong, 1);
-        return;
-    }
-    label->magic = 0;
-    memset(p, 0xdd, size);
-    free(label);
-    atomic_fetch_add(&c->frees, 1);
-}
-
-static struct native_memory counted_memory(struct counted *c)
-{
-    return (struct native_memory){
-        .heap = (struct heap *)c,
-        .alloc = counted_alloc,
-        .alloc_leaf = counted_leaf,
-        .dealloc = counted_free,
-    };
-}
-
-/* ---- running ---- */
-
-struct lane {
-    struct native native;
-    const struct workload *workload;
-    uint64_t units; /* begun and ended */
-    int open;
-    int err;
-};
-
-static void begin_unit(struct native *n)
-{
-    struct lane *lane = n->harness;
-
-    cr_assert_eq(lane->open++, 0, "units do not nest");
-}
-
-static void end_unit(struct native *n)
-{
-    struct lane *lane = n->harness;
-
-    cr_assert_eq(--lane->open, 0);
-    lane->units++;
-}
-
-static void *run_lane(void *arg)
-{
-    struct lane *lane = arg;
-
-    lane->err = lane->workload->run(&lane->native);
-    return NULL;
-}
-
-struct played {
-    int err; /* the first of all threads */
-    uint64_t allocs, bytes, units;
-};
-
-static void run_lanes(struct lane lane[], unsigned threads)
-{
-    pthread_t id[THREADS_MAX];
-
-    for (unsigned t = 1; t < threads; t++)
-        cr_assert_eq(pthread_create(&id[t], NULL, run_lane, &lane[t]), 0);
-    run_lane(&lane[0]);
-    for (unsigned t = 1; t < threads; t++)
-        pthread_join(id[t], NULL);
-}
-
-static struct played play(const struct program *p,
-                          const struct native_memory *memory, unsigned threads,
-                          uint64_t seed)
-{
-    struct lane lane[THREADS_MAX] = {0};
-    struct played played = {0};
-    struct knob_values knobs;
-    void *shared = NULL;
-    char why[200];
-
-    cr_assert_eq(workload_knobs(p->workload, p->knobs, &knobs, why, sizeof why),
-                 0, "%s", why);
-    for (unsigned t = 0; t < threads; t++) {
-        lane[t].workload = p->workload;
-        lane[t].native = (struct native){
-            .memory = *memory,
-            .knobs = &knobs,
-            .seed = seed * 64 + t,
-            .scale = p->scale,
-            .thread = t,
-            .threads = threads,
-            .begin = begin_unit,
-            .end = end_unit,
-            .collect = memory->is_collected ? tiny_gc_collect : NULL,
-            .harness = &lane[t]};
-    }
-    played.err = p->workload->prepare(&lane[0].native, &shared);
-    if (played.err)
-        return played;
-    for (unsigned t = 0; t < threads; t++)
-        lane[t].native.shared = shared;
-    run_lanes(lane, threads);
-    p->workload->finish(&lane[0].native);
-    for (unsigned t = 0; t < threads; t++) {
-        if (!played.err)
-            played.err = lane[t].err;
-        played.allocs += lane[t].native.allocs;
-        played.bytes += lane[t].native.bytes;
-        played.units += lane[t].units;
-    }
-    return played;
-}
-
 /* ---- memory that is freed ---- */
 
 static struct played play_counted(const struct program *p, struct counted *c,
                                   unsigned threads, uint64_t seed)
 {
     struct native_memory memory = counted_memory(c);
-    struct played played = play(p, &memory, threads, seed);
+    struct played played = native_lanes_play(p, &memory, threads, seed);
 
     cr_assert_eq(c->wrong, 0, "%s:%s: %lu frees of a wrong size",
                  p->workload->name, p->knobs, (unsigned long)c->wrong);
@@ -359,7 +189,7 @@ static int play_collected(const struct program *p, uint64_t seed,
     config.stack_base = &base;
     struct tiny_gc *gc = tiny_gc_open(&config, &memory);
     cr_assert_not_null(gc);
-    int err = play(p, &memory, 1, seed).err;
+    int err = native_lanes_play(p, &memory, 1, seed).err;
     native_scrub();
     tiny_gc_count(gc, counts);
     cr_assert_eq(counts->faults, 0, "%s:%s: %s", p->workload->name, p->knobs,

@@ -27,6 +27,7 @@ static struct {
     _Atomic unsigned begun, ended; /* requests */
     _Atomic int started, stopped;
     uint64_t seed[THREADS];
+    uint64_t cpu_ns; /* replay_cpu_ns */
 } seen;
 
 static struct shared_page page;
@@ -148,6 +149,7 @@ static void play_on(const struct native_case *c, const struct allocator *a,
     }
     replay_run(replay, note_start, note_stop);
     dprintf(fd, "ops %llu\n", (unsigned long long)replay_ops(replay));
+    seen.cpu_ns = replay_cpu_ns(replay);
     replay_close(replay);
 }
 
@@ -192,6 +194,65 @@ Test(native_play, hooks_are_called_in_their_order)
                          "3..3\n",
                          "%s", said);
     }
+}
+
+/* ---- threads that the workload starts ---- */
+
+enum { CHILDREN = 5, CHILD_BYTES = 1000, CHILD_NS = 100000 /* at least */ };
+
+static int child_run(struct native *n)
+{
+    volatile unsigned *work = n->shared;
+    void *p = native_leaf(n, CHILD_BYTES);
+
+    for (unsigned i = 0; i < 2000000; i++) /* some CPU time */
+        *work += i;
+    native_drop(n, p, CHILD_BYTES);
+    return n->thread == 1 ? EDOM : 0;
+}
+
+static int parent_run(struct native *n)
+{
+    unsigned work[CHILDREN] = {0};
+    struct native_thread child[CHILDREN];
+    int err = 0;
+
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        native_thread_init(&child[i], n, child_run);
+        child[i].native.shared = &work[i];
+        if (native_thread_start(&child[i]))
+            return EINVAL;
+    }
+    for (unsigned i = 0; i < CHILDREN; i++) {
+        int its = native_thread_await(&child[i], n);
+
+        err = err ? err : its;
+    }
+    seen.faults += n->allocs != CHILDREN || n->bytes != CHILDREN * CHILD_BYTES;
+    seen.faults += n->cpu_ns < CHILDREN * CHILD_NS;
+    seen.ran++;
+    return n->thread == 1 && err == EDOM ? 0 : err;
+}
+
+static const struct workload parent_workload = {.name = "parent",
+                                                .run = parent_run};
+
+static void play_parent(void *arg, int fd)
+{
+    play(arg, fd);
+    seen.faults += seen.cpu_ns < THREADS * CHILDREN * CHILD_NS;
+    dprintf(fd, "faults %u, entered %u, left %u\n", seen.faults, seen.entered,
+            seen.left);
+}
+
+Test(native_play, threads_of_the_workload_enter_and_are_counted)
+{
+    struct native_case c = {&parent_workload, THREADS, 0};
+    char said[SAID];
+
+    cr_expect_eq(run_forked(play_parent, &c, said, sizeof said), 0);
+    cr_expect_str_eq(said, "ops 15\nfaults 0, entered 18, left 18\n", "%s",
+                     said);
 }
 
 /* ---- failures ---- */

@@ -233,6 +233,16 @@ static const struct {
     {"handoff", "batch=1:limit=1:ops=2", 0, 4},
     {"threadtest", "objects=3000:rounds=7", 0, 30000},
     {"threadtest", "objects=1:rounds=1", 0, 2},
+    {"sh6bench", "calls=500:repeats=9", 0, 30000},
+    {"sh6bench", "calls=1:repeats=1:max=2", 0, 500},
+    {"sh8bench", "slots=3000:steps=48:handed=3000", 0, 30000},
+    {"sh8bench", "slots=1:steps=1:handed=0", 0, 2000},
+    {"linux-scalability", "pairs=20000", 0, 30000},
+    {"linux-scalability", "pairs=1", 0, 2},
+    {"glibc-simple", "allocations=1600", 0, 30000},
+    {"glibc-simple", "allocations=1", 0, 8500},
+    {"glibc-thread", "slots=100:ops=40000", SEEDED, 30000},
+    {"glibc-thread", "slots=1:min=7:max=7:ops=4", 0, 4},
 };
 
 enum { SMALL = sizeof small / sizeof small[0] };
@@ -312,6 +322,13 @@ Test(workloads, streams_are_those_of_their_version)
          UINT64_C(0x61b43ae9273c15e6)},
         {"threadtest", "objects=3000:rounds=7", 1,
          UINT64_C(0x89945c814b00f496)},
+        {"sh6bench", "calls=500:repeats=9", 1, UINT64_C(0x4690a700460c9642)},
+        {"sh8bench", "slots=3000:steps=48:handed=3000", 1,
+         UINT64_C(0x7123511bdb050d9e)},
+        {"linux-scalability", "pairs=20000", 1, UINT64_C(0x3a848469e7ef8096)},
+        {"glibc-simple", "allocations=1600", 1, UINT64_C(0x3a5372a0da24bd46)},
+        {"glibc-thread", "slots=100:ops=40000", 1,
+         UINT64_C(0x549617a7e34f7690)},
     };
 
     for (size_t i = 0; i < sizeof golden / sizeof golden[0]; i++) {
@@ -617,6 +634,9 @@ static const struct {
     {"phase-change", "heap=1m:phases=3:size=512k:ratio=2",
      "phase-change: blocks of the last phase = 2097152 bytes (want at most "
      "heap, 1048576)"},
+    {"glibc-thread", "min=9:max=8",
+     "glibc-thread: min = 9 (want at most max, 8 bytes)"},
+    {"larson", "max=7", "larson: min = 8 (want at most max, 7 bytes)"},
 };
 
 Test(workloads, knobs_that_do_not_go_together_are_refused)
