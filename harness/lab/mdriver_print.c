@@ -107,12 +107,11 @@ static void print_trace(const struct mdriver *m, size_t t, FILE *f)
 
 static void print_traces(const struct mdriver *m, FILE *f)
 {
-    fprintf(f, "%-*s %-7s %6s %7s %5s %5s %5s %5s %5s %5s %5s\n", NAME_SHOWN,
-            "", "", "oper-", "heap", "used", "of the heap lost to", "", "", "",
-            "", "");
-    fprintf(f, "%-*s %-7s %6s %7s %5s %5s %5s %5s %5s %5s %5s\n", NAME_SHOWN,
-            "trace", "", "ations", "KiB", "%", "fixed", "heads", "pads",
-            "holes", "tail", "later");
+    fprintf(f, "%-*s %6s %7s %5s of the heap lost to\n", NAME_SHOWN + 8, "",
+            "oper-", "heap", "used");
+    fprintf(f, "%-*s %6s %7s %5s %5s %5s %5s %5s %5s %5s\n", NAME_SHOWN + 8,
+            "trace", "ations", "KiB", "%", "fixed", "heads", "pads", "holes",
+            "tail", "later");
     for (size_t t = 0; t < m->ntraces; t++)
         print_trace(m, t, f);
     fputc('\n', f);
@@ -202,31 +201,39 @@ static void print_metric(const struct mdriver *m, const char *what,
     fputc('\n', f);
 }
 
+static void print_memory_line(const struct mdriver *m, size_t t, FILE *f)
+{
+    fprintf(f, "%-*.*s", NAME_SHOWN, NAME_SHOWN, m->trace[t].name);
+    for (size_t a = 0; a < m->nallocators; a++) {
+        const struct mdriver_cell *const c = mdriver_cell(m, t, a);
+        const double ratio = mdriver_value(c, "resident", "mark:peak") /
+                             mdriver_value(c, "live_peak", "");
+
+        if (isnan(ratio))
+            fprintf(f, " %9s", "-");
+        else
+            fprintf(f, " %9.2f", ratio);
+    }
+    fputc('\n', f);
+}
+
 /* Bytes in memory for each byte asked for, where the heap is large enough that
  * whole pages can say something. */
 static void print_memory(const struct mdriver *m, FILE *f)
 {
     const double least = 256 * 1024;
+    bool is_begun = false;
 
-    print_heads(m, "in memory / live", f);
     for (size_t t = 0; t < m->ntraces; t++) {
-        const double live =
-            mdriver_value(mdriver_cell(m, t, 0), "live_peak", "");
-        if (!(live >= least))
+        if (!(mdriver_value(mdriver_cell(m, t, 0), "live_peak", "") >= least))
             continue;
-        fprintf(f, "%-*.*s", NAME_SHOWN, NAME_SHOWN, m->trace[t].name);
-        for (size_t a = 0; a < m->nallocators; a++) {
-            const double bytes =
-                mdriver_value(mdriver_cell(m, t, a), "resident", "mark:peak");
-
-            if (isnan(bytes))
-                fprintf(f, " %9s", "-");
-            else
-                fprintf(f, " %9.2f", bytes / live);
-        }
-        fputc('\n', f);
+        if (!is_begun)
+            print_heads(m, "in memory / live", f);
+        is_begun = true;
+        print_memory_line(m, t, f);
     }
-    fputc('\n', f);
+    if (is_begun)
+        fputc('\n', f);
 }
 
 /* The call that takes longest whenever it is made. */

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* basename of string.h */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
@@ -83,15 +84,16 @@ static int draw_map(const struct mdriver *m, size_t t, const char *folder)
     const struct mdriver_cell *const c = mdriver_cell(m, t, 0);
     char data[PATH_ROOM], image[PATH_ROOM], script[PATH_ROOM], shape[96];
     char title[256], caption[256], why[512];
-    const double steps = (double)m->trace[t].n / MDRIVER_MAP_COLUMNS;
+    /* as meter lab spaces them */
+    const size_t step = 1 + (m->trace[t].n - 1) / MDRIVER_MAP_COLUMNS;
 
     snprintf(data, sizeof data, "%s/map-%s.tsv", folder, m->trace[t].name);
     snprintf(image, sizeof image, "%s/map-%s.svg", folder, m->trace[t].name);
     snprintf(script, sizeof script, "%s/lab-map.gp", places_plots());
-    snprintf(shape, sizeof shape, "%g %g %zu", steps,
+    snprintf(shape, sizeof shape, "%zu %g %zu", step,
              mdriver_value(c, "map_row", "") / 1024, m->trace[t].n);
     snprintf(title, sizeof title, "%s on %s", m->trace[t].name,
-             shown_name(m->solution));
+             basename(m->solution));
     snprintf(caption, sizeof caption,
              "The heap over time. Used %.1f %%: most bytes live over the heap "
              "in the end.",

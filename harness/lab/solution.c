@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* basename of string.h */
 #include "solution.h"
 
 #include <ctype.h>
@@ -116,11 +117,10 @@ static int choose_folder(char *folder, size_t size)
     const char *const cache = getenv("XDG_CACHE_HOME");
     const char *const home = getenv("HOME");
     const char *const program = places_program();
-    const char *const slash = strrchr(program, '/');
+    const size_t base = strlen(program) - strlen(basename(program));
 
-    snprintf(folder, size, "%.*s/solutions", (int)(slash ? slash - program : 0),
-             program);
-    if (slash && strncmp(program, "/proc/", 6) && is_usable(folder))
+    snprintf(folder, size, "%.*ssolutions", (int)base, program);
+    if (base && strncmp(program, "/proc/", 6) && is_usable(folder))
         return 0;
     if (cache && *cache)
         snprintf(folder, size, "%s/heapyard", cache);
