@@ -24,6 +24,7 @@
 
 #include "check_ops.h"
 #include "foreign.h"
+#include "malloclab.h"
 #include "native_request.h"
 #include "places.h"
 
@@ -55,6 +56,20 @@ static void put_into_environment(const char *path)
     setenv(PRELOADED, path, 1);
 }
 
+/* The source is the allocator's name, without its knobs. */
+static enum status make_solution(struct child_config *config, char *why,
+                                 size_t why_size)
+{
+    char source[SOLUTION_PATH];
+
+    snprintf(source, sizeof source, "%.*s",
+             (int)strcspn(config->allocator, ":"), config->allocator);
+    if (!solution_make(source, false, &config->solution))
+        return STATUS_OK;
+    solution_first_error(&config->solution, why, (unsigned)why_size);
+    return STATUS_ERROR;
+}
+
 enum status child_preload(struct child_config *config, char *why,
                           size_t why_size)
 {
@@ -65,6 +80,8 @@ enum status child_preload(struct child_config *config, char *why,
 
     config->preload_path[0] = 0;
     int err = allocator_choose(config->allocator, &own, &knobs, why, why_size);
+    if (!err && own == &malloclab_allocator)
+        return make_solution(config, why, why_size);
     if (err != ENOENT)
         return err ? STATUS_ERROR : STATUS_OK;
     if (done)
@@ -244,10 +261,13 @@ static enum status run_on_heap(const struct child_config *c,
                                struct run_context *run,
                                const struct knob_values *knobs)
 {
+    char why[HEAP_WHY_MAX] = "";
     struct heap_config config = {.threads = most_threads(run->trace),
                                  .max_size = run->trace->totals.max_size,
                                  .is_timeless = c->meter->is_timeless,
-                                 .knobs = knobs};
+                                 .knobs = knobs,
+                                 .file = c->solution.path,
+                                 .why = why};
     int err = run->allocator->open(&config, &run->heap);
 
     if (!err && c->meter->ops == &check_ops && !run->trace->native)
@@ -258,7 +278,7 @@ static enum status run_on_heap(const struct child_config *c,
     }
     if (err)
         return say(c->result_fd, STATUS_ERROR, "%s cannot open a heap: %s",
-                   run->allocator->name, strerror(err));
+                   run->allocator->name, *why ? why : strerror(err));
     os_pages_touch(run->meter_state, c->meter->state_bytes);
     const char *reason = c->meter->open ? c->meter->open(run) : NULL;
     enum status status = reason ? say(c->result_fd, STATUS_SKIP, "%s", reason)
@@ -286,7 +306,9 @@ static void say_served_by(const struct child_config *c,
 {
     char served[128], line[160];
 
-    if (!(a->traits & TRAIT_PRELOADABLE))
+    if (c->solution.path[0])
+        snprintf(served, sizeof served, "mm.c %.12s", c->solution.hash);
+    else if (!(a->traits & TRAIT_PRELOADABLE))
         snprintf(served, sizeof served, "heapyard %s", places_version());
     else
         foreign_served_by(served, sizeof served);

@@ -145,7 +145,8 @@ static void list_allocators(void)
 
         printf("  %-12s %s\n", foreign_names[i], err ? why : path);
     }
-    puts("  or the path of any library that exports malloc");
+    puts("  or the path of a library that exports malloc, or of a malloc lab's "
+         "mm.c");
 }
 
 static void list_meters(void)

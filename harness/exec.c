@@ -499,6 +499,7 @@ static int conclude(struct child *c, const struct plan_run *run,
     memcpy(o->slice, c->page->slice, o->slices * sizeof *o->slice);
     o->slice_ops = atomic_load(&c->page->slice_ops);
     o->ns_per_tick = clock_ns_per_tick(c->begun, clock_pair_now());
+    o->place = shared_page_place(c->page, trace->totals.ops);
     if (o->status != STATUS_OK)
         o->n = 0;
     else if (c->sampler)

@@ -16,6 +16,7 @@ static struct places {
     char program[PATH_MAX];
     char recorder[PATH_MAX + 64];
     char traces[PATH_MAX + 64];
+    char malloclab[PATH_MAX + 64];
     char plots[PATH_MAX + 64];
     char schemas[PATH_MAX + 64];
     char calibration[PATH_MAX + 64];
@@ -67,6 +68,9 @@ static void fill(void)
            "libheapyard-record.so");
     choose(places.traces, sizeof places.traces, dir, "../share/heapyard/traces",
            HEAPYARD_SOURCE_DIR, "workloads/traces");
+    choose(places.malloclab, sizeof places.malloclab, dir,
+           "../share/heapyard/malloclab", HEAPYARD_SOURCE_DIR,
+           "allocators/malloclab");
     choose(places.plots, sizeof places.plots, dir, "../share/heapyard/plots",
            HEAPYARD_SOURCE_DIR, "plots");
     choose(places.schemas, sizeof places.schemas, dir,
@@ -97,6 +101,11 @@ const char *places_recorder(void)
 const char *places_traces(void)
 {
     return get()->traces;
+}
+
+const char *places_malloclab(void)
+{
+    return get()->malloclab;
 }
 
 const char *places_plots(void)
