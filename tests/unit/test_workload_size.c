@@ -103,7 +103,7 @@ ParameterizedTest(const size_t *index, workload_size, is_what_is_composed)
               "ci/workload-sizes)",
               w->name, w->version);
     cr_expect_eq(size->threads, w->min_threads, "%s", w->name);
-    cr_expect_gt(size->peak_bytes, 0, "%s", w->name);
+    cr_expect(size->peak_bytes > 0 || w->run, "%s", w->name); /* < a page */
     cr_expect(size->cpu_s > 0 && size->cpu_s < 600, "%s: %g s", w->name,
               size->cpu_s);
     if (w->run || size->ops > OPS_MAX)
