@@ -38,7 +38,13 @@ struct heap_config {
                          anything, such as when free memory goes back */
     const struct knob_values *knobs; /* of the allocator's table; NULL: presets;
                                         borrowed until open returns */
+    const char *file; /* of a backend that is chosen by a file: what was made
+                         of it; borrowed, as knobs is.  NULL: none */
+    char *why;        /* [HEAP_WHY_MAX], where open may say more than by its
+                         errno; NULL: nobody asks */
 };
+
+enum { HEAP_WHY_MAX = 160 };
 
 /* What a heap can say of itself.  Each figure is exact when taken while no
  * thread is inside; SIZE_MAX means "cannot say". */
@@ -105,7 +111,8 @@ extern const struct allocator *const allocators[];
 /* The backend of that name, or NULL. */
 const struct allocator *allocator_find(const char *name);
 
-/* The backend that `text` chooses: "name" or "name:knob=value:knob=value".
+/* The backend that `text` chooses: "name" or "name:knob=value:knob=value";
+ * where the name is a path that ends in ".c", it is malloclab_allocator.
  *
  * Returns 0 and *out and its knobs' values; ENOENT if no backend has that
  * name; or EINVAL, and why[why_size] says in one line what is wrong with the

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "os_pages.h"
+#include "pattern.h"
 
 enum { PACK_PAGE = 4096 };
 
@@ -119,46 +120,9 @@ static struct block take(struct player *p, void *q)
     return copy;
 }
 
-/* ---- patterns ---- */
-
-/* Odd and with mixed bits, so that even the first byte differs from one block
- * to the next 255. */
-#define TAG_STEP UINT64_C(0xd1342543de82ef95)
-
-static uint64_t word_at(uint64_t tag, size_t index)
-{
-    return (tag + index) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static void fill(char *q, size_t size, uint64_t tag)
-{
-    for (size_t i = 0; i < size; i += 8) {
-        uint64_t w = word_at(tag, i);
-
-        memcpy(q + i, &w, size - i < 8 ? size - i : 8);
-    }
-}
-
-/* The offset of the first byte that is not as filled, or size. */
-static size_t first_wrong(const char *q, size_t size, uint64_t tag)
-{
-    for (size_t i = 0; i < size; i += 8) {
-        uint64_t w = word_at(tag, i);
-        size_t n = size - i < 8 ? size - i : 8;
-
-        if (!memcmp(q + i, &w, n))
-            continue;
-        for (size_t k = 0; k < n; k++)
-            if (q[i + k] != (char)(w >> (8 * k)))
-                return i + k;
-        return i;
-    }
-    return size;
-}
-
 static void verify(struct player *p, const struct block *b, const char *when)
 {
-    size_t wrong = first_wrong(b->at, b->filled, b->tag);
+    size_t wrong = pattern_first_wrong(b->at, b->filled, b->tag);
 
     if (wrong < b->filled)
         player_fail(p, STATUS_CORRUPT,
@@ -169,21 +133,24 @@ static void verify(struct player *p, const struct block *b, const char *when)
 
 /* ---- a new block ---- */
 
-/* 16 from 16 bytes up; below that what an object of that size can need. */
-static size_t due_alignment(size_t size, size_t align)
+/* 16 from 16 bytes up, where the allocator promises that much; below that what
+ * an object of that size can need. */
+static size_t due_alignment(const struct allocator *a, size_t size,
+                            size_t align)
 {
+    const size_t most = a->max_align && a->max_align < 16 ? a->max_align : 16;
     size_t due = 1;
 
     if (align)
         return align;
-    while (due * 2 <= size && due < 16)
+    while (due * 2 <= size && due < most)
         due *= 2;
     return due;
 }
 
 static void inspect_new(struct player *p, char *q, size_t size, size_t align)
 {
-    size_t due = due_alignment(size, align);
+    size_t due = due_alignment(p->allocator, size, align);
 
     if (!q)
         player_fail(p, STATUS_NOMEM, "NULL for %zu bytes", size);
@@ -215,7 +182,7 @@ static void enlist(struct player *p, char *q, size_t size)
     struct block *cell = probe(s, q);
     int taken = cell->at != NULL, full = s->count >= s->max;
 
-    b.tag = (s->next_tag += TAG_STEP);
+    b.tag = (s->next_tag += PATTERN_STEP);
     if (!taken && !full) {
         *cell = b;
         s->count++;
@@ -230,7 +197,7 @@ static void enlist(struct player *p, char *q, size_t size)
                     (void *)q, size);
     if (full)
         player_fail(p, STATUS_ERROR, "more live blocks than the trace has");
-    fill(q, b.filled, b.tag);
+    pattern_fill(q, b.filled, b.tag);
 }
 
 static void *checked_alloc(struct player *p, size_t size, size_t align,

@@ -24,6 +24,8 @@
 
 #include "check_ops.h"
 #include "foreign.h"
+#include "malloclab.h"
+#include "native_request.h"
 #include "places.h"
 
 /* Says that the exec with LD_PRELOAD has been done, and for which file. */
@@ -54,6 +56,20 @@ static void put_into_environment(const char *path)
     setenv(PRELOADED, path, 1);
 }
 
+/* The source is the allocator's name, without its knobs. */
+static enum status make_solution(struct child_config *config, char *why,
+                                 size_t why_size)
+{
+    char source[SOLUTION_PATH];
+
+    snprintf(source, sizeof source, "%.*s",
+             (int)strcspn(config->allocator, ":"), config->allocator);
+    if (!solution_make(source, false, &config->solution))
+        return STATUS_OK;
+    solution_first_error(&config->solution, why, (unsigned)why_size);
+    return STATUS_ERROR;
+}
+
 enum status child_preload(struct child_config *config, char *why,
                           size_t why_size)
 {
@@ -64,6 +80,8 @@ enum status child_preload(struct child_config *config, char *why,
 
     config->preload_path[0] = 0;
     int err = allocator_choose(config->allocator, &own, &knobs, why, why_size);
+    if (!err && own == &malloclab_allocator)
+        return make_solution(config, why, why_size);
     if (err != ENOENT)
         return err ? STATUS_ERROR : STATUS_OK;
     if (done)
@@ -172,6 +190,20 @@ static void end_hook(void *arg, unsigned thread)
     run->meter->request_end(run, thread);
 }
 
+static void use_begin_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->use_begin(run, thread);
+}
+
+static void use_end_hook(void *arg, unsigned thread)
+{
+    struct run_context *run = arg;
+
+    run->meter->use_end(run, thread);
+}
+
 static enum status replay_and_report(const struct child_config *c,
                                      struct run_context *run)
 {
@@ -192,6 +224,8 @@ static enum status replay_and_report(const struct child_config *c,
         .thread_stop = c->meter->thread_stop ? stop_hook : NULL,
         .request_begin = c->meter->request_begin ? begin_hook : NULL,
         .request_end = c->meter->request_end ? end_hook : NULL,
+        .use_begin = c->meter->use_begin ? use_begin_hook : NULL,
+        .use_end = c->meter->use_end ? use_end_hook : NULL,
         .meter = run,
         .result_fd = c->result_fd,
         .own_bytes = c->meter->own_bytes,
@@ -213,14 +247,27 @@ static enum status replay_and_report(const struct child_config *c,
     return say(c->result_fd, STATUS_OK, "");
 }
 
+/* That will enter the heap, at most at once. */
+static unsigned most_threads(const struct trace *t)
+{
+    const struct native_request *r = t->native;
+
+    if (!r || !r->workload->own_threads)
+        return t->threads;
+    return t->threads + r->workload->own_threads(&r->values, r->threads);
+}
+
 static enum status run_on_heap(const struct child_config *c,
                                struct run_context *run,
                                const struct knob_values *knobs)
 {
-    struct heap_config config = {.threads = run->trace->threads,
+    char why[HEAP_WHY_MAX] = "";
+    struct heap_config config = {.threads = most_threads(run->trace),
                                  .max_size = run->trace->totals.max_size,
                                  .is_timeless = c->meter->is_timeless,
-                                 .knobs = knobs};
+                                 .knobs = knobs,
+                                 .file = c->solution.path,
+                                 .why = why};
     int err = run->allocator->open(&config, &run->heap);
 
     if (!err && c->meter->ops == &check_ops && !run->trace->native)
@@ -231,7 +278,7 @@ static enum status run_on_heap(const struct child_config *c,
     }
     if (err)
         return say(c->result_fd, STATUS_ERROR, "%s cannot open a heap: %s",
-                   run->allocator->name, strerror(err));
+                   run->allocator->name, *why ? why : strerror(err));
     os_pages_touch(run->meter_state, c->meter->state_bytes);
     const char *reason = c->meter->open ? c->meter->open(run) : NULL;
     enum status status = reason ? say(c->result_fd, STATUS_SKIP, "%s", reason)
@@ -259,7 +306,9 @@ static void say_served_by(const struct child_config *c,
 {
     char served[128], line[160];
 
-    if (!(a->traits & TRAIT_PRELOADABLE))
+    if (c->solution.path[0])
+        snprintf(served, sizeof served, "mm.c %.12s", c->solution.hash);
+    else if (!(a->traits & TRAIT_PRELOADABLE))
         snprintf(served, sizeof served, "heapyard %s", places_version());
     else
         foreign_served_by(served, sizeof served);

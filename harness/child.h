@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "meter.h"
+#include "solution.h"
 
 struct child_config {
     const char *trace;     /* path of a run-time trace */
@@ -20,10 +21,13 @@ struct child_config {
     int result_fd;     /* lines of meter.h; a closing "!status <tab> note" */
     int page_fd;       /* of a shared_page, or -1 */
     int unlink_trace;  /* remove its file once it is mapped */
-    char preload_path[4096]; /* set by child_preload */
+    char preload_path[4096];       /* set by child_preload */
+    struct solution_made solution; /* set by child_preload, of the source of a
+                                      malloc lab solution; else path is "" */
 };
 
-/* If the allocator is a library that is not preloaded yet, put it into the
+/* If the allocator is the source of a malloc lab solution, have it compiled.
+ * If it is a library that is not preloaded yet, put it into the
  * environment and its path into preload_path: the caller then executes this
  * program again.  If it is, prove that it serves malloc.  Returns STATUS_OK,
  * or another status and why[why_size]. */

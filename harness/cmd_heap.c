@@ -43,7 +43,9 @@ static const struct argp_option options[] = {
     {"workload", 'w', "NAME", 0, "a workload, a recorded trace, or a .hyt file",
      0},
     {"allocator", 'a', "NAME|FILE", 0,
-     "a backend, a known library, or a .so file (default: system)", 0},
+     "a backend, a known library, a .so file, or a malloc lab solution's .c "
+     "file (default: system)",
+     0},
     {"at", KEY_AT, "MARK", 0,
      "look when this mark of the trace is reached, or at its end (default: "
      "peak, where most bytes are live)",

@@ -6,6 +6,8 @@
 
 #include <argp.h>
 #include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +18,61 @@
 #include "foreign.h"
 #include "meter.h"
 #include "places.h"
+#include "prepare.h"
+#include "trace_info.h"
 #include "workload.h"
+#include "workload_size.h"
+
+/* "4.0 M" */
+static void print_count(double n)
+{
+    if (n >= 1e6)
+        printf("%.3g M", n * 1e-6);
+    else if (n >= 1e3)
+        printf("%.3g k", n * 1e-3);
+    else
+        printf("%.0f", n);
+}
+
+static void print_bytes(uint64_t bytes)
+{
+    const double mib = (double)bytes / (1024 * 1024);
+
+    if (mib >= 1)
+        printf("%.3g MiB", mib);
+    else
+        printf("%.3g KiB", mib * 1024);
+}
+
+/* What was measured once of the workload with its presets, scale 1. */
+static void print_size(const struct workload *w)
+{
+    const struct workload_size *size = workload_size_find(w->name);
+
+    if (!size || size->version != w->version) {
+        printf("size not measured yet (ci/workload-sizes)");
+        return;
+    }
+    print_count((double)size->ops);
+    printf(w->run ? " allocations, " : " operations, ");
+    print_bytes(size->peak_bytes);
+    printf(w->run ? " in memory, CPU %.2g s" : " live, CPU %.2g s",
+           size->cpu_s);
+}
 
 static void list_workloads(void)
 {
-    puts("Workloads (NAME or NAME:KNOB=VALUE:…):");
+    puts(
+        "Workloads (NAME or NAME:KNOB=VALUE:…), at scale 1. CPU is of a run on "
+        "system, or");
+    printf("on gc where only collectors can (%s):\n", workload_sizes_machine);
     for (size_t i = 0; workloads[i]; i++) {
         const struct workload *w = workloads[i];
 
-        printf("  %-12s %s\n  %-12s threads %u..%u; %ssource: %s\n", w->name,
-               w->summary, "", w->min_threads, w->max_threads,
-               w->run ? "a program; " : "", w->source);
+        printf("  %-12s %s\n  %-12s threads %u..%u; %s", w->name, w->summary,
+               "", w->min_threads, w->max_threads, w->run ? "a program; " : "");
+        print_size(w);
+        printf("\n  %-12s source: %s\n", "", w->source);
     }
 }
 
@@ -99,7 +145,8 @@ static void list_allocators(void)
 
         printf("  %-12s %s\n", foreign_names[i], err ? why : path);
     }
-    puts("  or the path of any library that exports malloc");
+    puts("  or the path of a library that exports malloc, or of a malloc lab's "
+         "mm.c");
 }
 
 static void list_meters(void)
@@ -122,39 +169,104 @@ static const struct section {
 
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
+/* The size of what the text asks for: composed now, or measured once. */
+static int print_composed(const struct workload *w, const char *text)
+{
+    struct trace_request request = {
+        .threads = w->min_threads, .seed = 1, .scale = 1};
+    struct trace_info *info;
+    char why[512] = "";
+
+    snprintf(request.workload, sizeof request.workload, "%s", text);
+    int err = trace_info_create(&info);
+
+    if (err)
+        return err;
+    err = prepare_compose(&request, trace_info_sink(info), why, sizeof why);
+    if (err) {
+        fprintf(stderr, "heapyard list: %s\n", why[0] ? why : strerror(err));
+    } else {
+        const struct trace_figures *f = trace_info_finish(info);
+        const uint64_t births = f->births ? f->births : 1;
+
+        printf("size: %" PRIu64 " operations, %" PRIu64 " bytes in %" PRIu64
+               " blocks live at most, mean block %.1f bytes\n",
+               f->ops, f->peak_bytes, f->peak_blocks,
+               (double)f->birth_bytes / (double)births);
+    }
+    trace_info_destroy(info);
+    return err;
+}
+
+static int list_workload(const struct workload *w, const char *text)
+{
+    int err = 0;
+
+    printf("%s: %s\nsource: %s\nversion: %u\n", w->name, w->summary, w->source,
+           w->version);
+    if (w->bound)
+        printf("bound: %s\n", w->bound->claim);
+    if (w->run) {
+        printf("a program: ");
+        print_size(w);
+        putchar('\n');
+    } else {
+        fflush(stdout);
+        err = print_composed(w, text);
+    }
+    putchar('\n');
+    knobs_print(stdout, w->knobs);
+    return err;
+}
+
+static void list_allocator(const struct allocator *a)
+{
+    printf("%s: %s\n", a->name, a->summary);
+    if (a->knobs) {
+        putchar('\n');
+        knobs_print(stdout, a->knobs);
+    }
+}
+
+/* The workload of NAME or NAME:KNOB=VALUE…, or NULL. */
+static const struct workload *find_workload(const char *text)
+{
+    char name[PREPARE_NAME_MAX];
+
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, ":"), text);
+    return workload_find(name);
+}
+
+/* Returns 0, ENOENT if nothing has that name, or what went wrong. */
 static int list_one(const char *name)
 {
-    const char *colon = strchr(name, ':');
-    const struct workload *w = colon ? NULL : workload_find(name);
-    const struct allocator *a = colon ? NULL : allocator_find(name);
+    const struct workload *w = find_workload(name);
+    const struct allocator *a = strchr(name, ':') ? NULL : allocator_find(name);
     const struct meter *m = meter_find(name);
 
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(name, sections[i].name)) {
             sections[i].print();
-            return 1;
+            return 0;
         }
-    if (w) {
-        printf("%s: %s\nsource: %s\n\n", w->name, w->summary, w->source);
-        knobs_print(stdout, w->knobs);
-    } else if (a) {
-        printf("%s: %s\n", a->name, a->summary);
-        if (a->knobs) {
-            putchar('\n');
-            knobs_print(stdout, a->knobs);
-        }
-    } else if (m) {
+    if (w)
+        return list_workload(w, name);
+    if (a)
+        list_allocator(a);
+    else if (m)
         printf("%s: %s\n%s", m->name, m->summary,
                m->options_help ? m->options_help : "");
-    }
-    return w || a || m;
+    return a || m ? 0 : ENOENT;
 }
 
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
 {
+    int *err = state->input;
+
     switch (key) {
     case ARGP_KEY_ARG:
-        if (!list_one(arg))
+        *err = list_one(arg);
+        if (*err == ENOENT)
             argp_error(state,
                        "\"%s\" (want workloads, traces, allocators, "
                        "meters, or the name of a workload, a meter or an "
@@ -180,7 +292,8 @@ static const struct argp argp = {
     "What there is to compare, and on what.\v"
     "Examples:\n"
     "  heapyard list\n"
-    "  heapyard list server-sim     (with its knobs)\n"
+    "  heapyard list server-sim     (its size and knobs)\n"
+    "  heapyard list churn:objects=2000\n"
     "  heapyard list slab           (with its knobs)",
     NULL,
     NULL,
@@ -188,6 +301,8 @@ static const struct argp argp = {
 
 int cmd_list(int argc, char **argv)
 {
-    argp_parse(&argp, argc, argv, 0, NULL, NULL);
-    return EXIT_GOOD;
+    int err = 0;
+
+    argp_parse(&argp, argc, argv, 0, NULL, &err);
+    return !err ? EXIT_GOOD : err == ENOMEM ? EXIT_INFRA : EXIT_USAGE;
 }

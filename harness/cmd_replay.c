@@ -43,7 +43,9 @@ static const struct argp_option options[] = {
      "compose this workload first (or play this .hyt archive)", 0},
     {"trace", 'f', "FILE.hyr", 0, "play this run-time trace instead", 0},
     {"allocator", 'a', "NAME|FILE", 0,
-     "a backend, a known library, or a .so file (default: system)", 0},
+     "a backend, a known library, a .so file, or a malloc lab solution's .c "
+     "file (default: system)",
+     0},
     {"meter", 'm', "NAME", 0,
      "what to measure (default time; see `heapyard list meters`)", 0},
     {"touch", 't', "POLICY", 0, "none, byte, page (default), line or full", 0},

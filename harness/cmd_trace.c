@@ -43,23 +43,21 @@ static void print_archive(const struct archive *archive, const char *name)
     printf("\n\n");
 }
 
-/* What was wrong with what it was imported from: lines "import-fault: KEY N
- * TEXT" of the provenance (import.h). */
-static void print_import_faults(const struct archive *archive, int is_csv)
+/* What was wrong with what it was made of: lines "import-fault: KEY N TEXT" of
+ * the provenance (import.h), or "record-fault: " (record_images.c). */
+static void print_faults(const struct archive *archive, int is_csv)
 {
-    static const char lead[] = "import-fault: ";
     const char *line = archive_provenance(archive);
     int shown = 0;
 
     for (; line && *line; line = strchr(line, '\n'), line += line != NULL) {
-        char key[32], n[24], text[160] = "";
+        char from[8], key[32], n[24], text[160] = "";
 
-        if (strncmp(line, lead, sizeof lead - 1) ||
-            sscanf(line + sizeof lead - 1, "%31s %23[0-9] %159[^\n]", key, n,
-                   text) < 2)
+        if (sscanf(line, "%7[a-z]-fault: %31s %23[0-9] %159[^\n]", from, key, n,
+                   text) < 3)
             continue;
         if (is_csv)
-            printf("import_fault,%s,1,%s\n", key, n);
+            printf("%s_fault,%s,1,%s\n", from, key, n);
         else
             printf("%s  %-13s %s\n", shown++ ? "" : "Wrong in its source:\n", n,
                    text);
@@ -74,14 +72,14 @@ static void print_figures(const struct archive *archive,
 {
     if (!args->is_csv) {
         print_archive(archive, args->file);
-        print_import_faults(archive, 0);
+        print_faults(archive, 0);
         trace_figures_print(figures, stdout);
         return;
     }
     printf("figure,key,unit,value\n");
     printf("archive,,bytes,%" PRIu64 "\n", archive_bytes(archive));
     printf("archive,,chunks,%" PRIu32 "\n", archive_totals(archive)->chunks);
-    print_import_faults(archive, 1);
+    print_faults(archive, 1);
     trace_figures_csv(figures, stdout);
 }
 
@@ -431,6 +429,7 @@ static const struct subverb verbs[] = {
     {"cut", trace_cut, "a part of a trace, by operations, marks or time"},
     {"merge", trace_merge, "several traces side by side"},
     {"scale", trace_scale, "more threads, or a longer trace"},
+    {"fit", trace_fit, "a synthetic trace like it, and how like"},
     {"diff", trace_diff, "what differs between two traces"},
     {"anonymize", trace_anonymize, "without names, paths, dates and machine"},
 };

@@ -31,6 +31,7 @@ int cmd_gate(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
 int cmd_gc(int argc, char **argv);
 int cmd_heap(int argc, char **argv);
+int cmd_mdriver(int argc, char **argv);
 int cmd_counters(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_replay(int argc, char **argv); /* one run, in this process */

@@ -28,6 +28,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "blowup.h"
 #include "meter.h"
 #include "noise.h"
 #include "places.h"
@@ -472,6 +473,14 @@ static int is_timed(const char *meter)
     return meter_is(meter, "time") || meter_is(meter, "latency");
 }
 
+static int report_memory(const struct child *c, const struct plan_run *run,
+                         const struct trace *trace, struct outcome *o)
+{
+    int err = sampler_report(c->sampler, trace, o);
+
+    return err ? err : blowup_report(&run->trace, trace->threads, o);
+}
+
 static int conclude(struct child *c, const struct plan_run *run,
                     const struct trace *trace, struct outcome *o)
 {
@@ -490,10 +499,11 @@ static int conclude(struct child *c, const struct plan_run *run,
     memcpy(o->slice, c->page->slice, o->slices * sizeof *o->slice);
     o->slice_ops = atomic_load(&c->page->slice_ops);
     o->ns_per_tick = clock_ns_per_tick(c->begun, clock_pair_now());
+    o->place = shared_page_place(c->page, trace->totals.ops);
     if (o->status != STATUS_OK)
         o->n = 0;
     else if (c->sampler)
-        err = sampler_report(c->sampler, trace, o);
+        err = report_memory(c, run, trace, o);
     else if (is_timed(run->meter))
         err = noise_report(&c->before, &c->after, o);
     return err;

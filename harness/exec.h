@@ -24,6 +24,8 @@ struct outcome_value {
 struct outcome {
     enum status status;
     char note[160];
+    uint64_t place; /* operations that were done when it ended badly: exact of
+                       meter lab, else an estimate */
     char served_by[128];
     struct outcome_value *values; /* [n] */
     size_t n, room;

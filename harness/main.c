@@ -33,6 +33,7 @@ static const struct verb {
     {"calibrate", cmd_calibrate, "measure how often the gate is wrong here"},
     {"gc", cmd_gc, "study collectors at every size of heap, or tune one"},
     {"heap", cmd_heap, "look into an allocator's heap, and draw it"},
+    {"mdriver", cmd_mdriver, "check and score a malloc lab solution"},
     {"counters", cmd_counters, "which hardware counters can be used here"},
     {"replay", cmd_replay, "one run in this process, for debuggers"},
 };

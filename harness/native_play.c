@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "collection.h"
 #include "native_request.h"
@@ -27,6 +28,20 @@ static void end_request(struct native *n)
     const struct replay_config *c = n->harness;
 
     c->request_end(c->meter, n->thread);
+}
+
+static void begin_use(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+
+    c->use_begin(c->meter, n->thread);
+}
+
+static void end_use(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+
+    c->use_end(c->meter, n->thread);
 }
 
 static void collect_all(struct native *n)
@@ -50,6 +65,19 @@ static void leave_heap(struct native *n)
     if (c->allocator->leave)
         c->allocator->leave(c->heap);
     n->cpu_ns += clock_thread_cpu_ns();
+}
+
+static pid_t fork_heap(struct native *n)
+{
+    const struct replay_config *c = n->harness;
+    const struct allocator *a = c->allocator;
+
+    if (a->fork)
+        a->fork(c->heap, FORK_BEFORE);
+    pid_t pid = fork();
+    if (a->fork)
+        a->fork(c->heap, pid == 0 ? FORK_CHILD : FORK_PARENT);
+    return pid;
 }
 
 static struct native_memory memory_of(const struct replay_config *c)
@@ -97,9 +125,14 @@ void native_open(const struct replay_config *c, struct native native[])
             .threads = r->threads,
             .begin = c->request_begin ? begin_request : NULL,
             .end = c->request_end ? end_request : NULL,
+            .use_begin = c->use_begin ? begin_use : NULL,
+            .use_end = c->use_end ? end_use : NULL,
             .collect = c->allocator->collection ? collect_all : NULL,
             .enter = enter_heap,
             .leave = leave_heap,
+            /* a collector has threads and locks of its own */
+            .fork = !c->allocator->collection || c->allocator->fork ? fork_heap
+                                                                    : NULL,
             .harness = (void *)c,
         };
 }

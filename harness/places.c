@@ -18,6 +18,7 @@ static struct places {
     char witness[PATH_MAX + 64];
     char traces[PATH_MAX + 64];
     char apps[PATH_MAX + 64];
+    char malloclab[PATH_MAX + 64];
     char plots[PATH_MAX + 64];
     char schemas[PATH_MAX + 64];
     char calibration[PATH_MAX + 64];
@@ -74,6 +75,9 @@ static void fill(void)
            HEAPYARD_SOURCE_DIR, "workloads/apps");
     choose(places.traces, sizeof places.traces, dir, "../share/heapyard/traces",
            HEAPYARD_SOURCE_DIR, "workloads/traces");
+    choose(places.malloclab, sizeof places.malloclab, dir,
+           "../share/heapyard/malloclab", HEAPYARD_SOURCE_DIR,
+           "allocators/malloclab");
     choose(places.plots, sizeof places.plots, dir, "../share/heapyard/plots",
            HEAPYARD_SOURCE_DIR, "plots");
     choose(places.schemas, sizeof places.schemas, dir,
@@ -114,6 +118,11 @@ const char *places_apps(void)
 const char *places_traces(void)
 {
     return get()->traces;
+}
+
+const char *places_malloclab(void)
+{
+    return get()->malloclab;
 }
 
 const char *places_plots(void)

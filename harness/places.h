@@ -15,6 +15,7 @@ const char *places_recorder(void);    /* libheapyard-record.so */
 const char *places_witness(void);     /* heapyard-witness.so */
 const char *places_apps(void);        /* folder of real programs: *.app */
 const char *places_traces(void);      /* folder of recorded traces */
+const char *places_malloclab(void);   /* folder of memlib.c, mm.h and so on */
 const char *places_plots(void);       /* folder of gnuplot scripts */
 const char *places_schemas(void);     /* folder of the CSV files' schemas */
 const char *places_calibration(void); /* folder of calibration.csv files */

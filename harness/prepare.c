@@ -84,22 +84,33 @@ static const char *split(const char *workload, char *name, size_t size)
     return workload[n] ? workload + n + 1 : "";
 }
 
-static int find_synthetic(const char *workload, unsigned threads,
-                          struct composed *c, char *why, size_t why_size)
+int prepare_find_synthetic(const char *workload, const struct workload **out,
+                           struct knob_values *values, char *why,
+                           size_t why_size)
 {
     char name[PREPARE_NAME_MAX];
     const char *knobs = split(workload, name, sizeof name);
 
-    c->workload = workload_find(name);
-    if (!c->workload)
+    *out = workload_find(name);
+    if (!*out)
         return ENOENT;
-    if (threads < c->workload->min_threads ||
-        threads > c->workload->max_threads) {
-        snprintf(why, why_size, "%s: threads = %u (want %u..%u)", name, threads,
-                 c->workload->min_threads, c->workload->max_threads);
+    return workload_knobs(*out, knobs, values, why, why_size);
+}
+
+static int find_synthetic(const char *workload, unsigned threads,
+                          struct composed *c, char *why, size_t why_size)
+{
+    int err = prepare_find_synthetic(workload, &c->workload, &c->values, why,
+                                     why_size);
+
+    if (c->workload && (threads < c->workload->min_threads ||
+                        threads > c->workload->max_threads)) {
+        snprintf(why, why_size, "%s: threads = %u (want %u..%u)",
+                 c->workload->name, threads, c->workload->min_threads,
+                 c->workload->max_threads);
         return EINVAL;
     }
-    return workload_knobs(c->workload, knobs, &c->values, why, why_size);
+    return err;
 }
 
 static int has_suffix(const char *name)
@@ -176,6 +187,20 @@ static int compile_recorded(const struct trace_request *request,
         snprintf(why, why_size, "%s", archive_why(archive));
     archive_close(archive);
     return err;
+}
+
+int prepare_compose(const struct trace_request *request, struct op_sink *sink,
+                    char *why, size_t why_size)
+{
+    struct composed c = {.source = {.play = compose}, .request = request};
+
+    why[0] = 0;
+    int err =
+        find_synthetic(request->workload, request->threads, &c, why, why_size);
+
+    if (!err && c.workload->run)
+        err = ENOTSUP;
+    return err ? err : c.source.play(&c.source, sink);
 }
 
 int prepare_compile(const struct trace_request *request, const char *path,

@@ -10,6 +10,9 @@
 
 #include "op.h"
 
+struct knob_values; /* knobs.h */
+struct workload;    /* workload.h */
+
 enum { PREPARE_NAME_MAX = 200 };
 
 /* What names a trace.  For a recorded one only the name counts. */
@@ -28,9 +31,21 @@ struct trace_request {
 int prepare_check(const char *workload, unsigned threads, int *recorded,
                   char *why, size_t why_size);
 
+/* The synthetic workload of NAME[:KNOB=VALUE…], and the values of its knobs.
+ * Returns 0; ENOENT if there is none of that name; EINVAL and why. */
+int prepare_find_synthetic(const char *workload, const struct workload **out,
+                           struct knob_values *values, char *why,
+                           size_t why_size);
+
 /* Compose or read it, and compile it to `path`.  Returns 0 or an errno and
  * why[why_size] in one line. */
 int prepare_compile(const struct trace_request *, const char *path, char *why,
+                    size_t why_size);
+
+/* Compose a synthetic workload that is a trace into a sink.  Returns 0, ENOENT
+ * if it is no synthetic workload, ENOTSUP if it is a program, or an errno and
+ * why; why is "" if the error is the sink's. */
+int prepare_compose(const struct trace_request *, struct op_sink *, char *why,
                     size_t why_size);
 
 /* The path of a recorded trace: the name itself if it has a '/' or ends in

@@ -146,19 +146,33 @@ static void add_foreign(struct text *t, const char *key, const char *value,
     add(t, "%s\n", strnlen(value, max + 1) > max ? " ..." : "");
 }
 
+/* What was not seen or not read: `trace info` lists these lines. */
 static void add_counts(struct text *t, const struct archived *a)
 {
     const struct spool_counts *c = &a->counts;
+    const struct {
+        const char *key, *text;
+        uint64_t count;
+    } faults[] = {
+        {"birth-twice", "addresses given out again; the free was not seen",
+         c->implicit_frees},
+        {"free-unknown", "frees of blocks whose birth was not seen, left out",
+         c->unknown_frees},
+        {"resize-unknown",
+         "resizes of blocks whose birth was not seen, now births",
+         c->unknown_resizes},
+        {"cut-tail", "bytes of records cut short or damaged, left out",
+         c->dropped_bytes},
+        {"lost", "chunks of records lost", c->lost_chunks},
+        {"clock-back", "times that go back", c->late_stamps},
+        {"stray-thread", "starts and ends that fit no thread", c->stray_marks},
+    };
 
     add(t, "events: %" PRIu64 "\nthreads: %u\n", a->events, a->threads);
-    add(t,
-        "not-seen: %" PRIu64 " frees of reused addresses, %" PRIu64
-        " births of freed blocks, %" PRIu64 " births of resized blocks\n",
-        c->implicit_frees, c->unknown_frees, c->unknown_resizes);
-    add(t,
-        "not-read: %" PRIu64 " bytes of records, %" PRIu64 " chunks, %" PRIu64
-        " late stamps, %" PRIu64 " stray marks\n",
-        c->dropped_bytes, c->lost_chunks, c->late_stamps, c->stray_marks);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (faults[i].count)
+            add(t, "record-fault: %s %" PRIu64 " %s\n", faults[i].key,
+                faults[i].count, faults[i].text);
 }
 
 static void provenance(struct text *t, const struct image *image,

@@ -429,6 +429,15 @@ uint64_t replay_ops(const struct replay *r)
     return ops;
 }
 
+uint64_t replay_uses(const struct replay *r)
+{
+    uint64_t uses = 0;
+
+    for (unsigned i = 0; r->native && i < r->threads; i++)
+        uses += r->native[i].uses;
+    return uses;
+}
+
 uint64_t replay_allocs(const struct replay *r)
 {
     return r->native ? replay_ops(r) : r->config.trace->totals.allocs;

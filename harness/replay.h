@@ -42,6 +42,10 @@ struct replay_config {
      * request. */
     void (*request_begin)(void *meter, unsigned thread);
     void (*request_end)(void *meter, unsigned thread);
+    /* NULL, or called by the thread of a native workload that begins or ends
+     * to use what it has built. */
+    void (*use_begin)(void *meter, unsigned thread);
+    void (*use_end)(void *meter, unsigned thread);
     void *meter;
     int result_fd;
     size_t own_bytes; /* state of the ops for each thread, zeroed */
@@ -66,6 +70,8 @@ uint64_t replay_wait_ticks(const struct replay *);
 unsigned replay_threads(const struct replay *);
 /* Operations of the trace; of a native workload, its allocations. */
 uint64_t replay_ops(const struct replay *);
+/* Of a native workload: what it used of what it had built; else 0. */
+uint64_t replay_uses(const struct replay *);
 /* What was allocated: how many, and bytes as requested. */
 uint64_t replay_allocs(const struct replay *);
 uint64_t replay_bytes(const struct replay *);

@@ -17,7 +17,9 @@ static const struct argp_option own_options[] = {
      "read keys from FILE (lines \"workload = churn\"); options after it win",
      1},
     {"allocator", 'a', "NAME|FILE", 0,
-     "one more allocator, such as a library of your own", 1},
+     "one more allocator, such as a library of your own, or a malloc lab "
+     "solution's .c file",
+     1},
     {"out", 'o', "PATH", 0, "where the results go", 1},
 };
 

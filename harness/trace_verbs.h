@@ -65,6 +65,7 @@ int trace_convert(int argc, char **argv);
 int trace_cut(int argc, char **argv);
 int trace_merge(int argc, char **argv);
 int trace_scale(int argc, char **argv);
+int trace_fit(int argc, char **argv);
 int trace_diff(int argc, char **argv);
 int trace_anonymize(int argc, char **argv);
 

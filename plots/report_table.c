@@ -47,6 +47,8 @@ static const struct view main_view[] = {
     {KIND_RATIO_ONLY, "memory", "rss_peak", {"peak", "ratio"}, 2},
     {KIND_RATIO_ONLY, "memory", "rss_mean", {"mean", "ratio"}, 5},
     {KIND_NUMBER, "memory", "frag_peak", {"peak", "frag"}, 3},
+    {KIND_NUMBER, "memory", "blowup", {"blow-", "up"}, 0},
+    {KIND_NUMBER, "memory", "blowup_bound", {"", "bound"}, 0},
     {KIND_BYTES, "leak", "leaked_bytes", {"", "leaked"}, 1},
 };
 
@@ -78,6 +80,14 @@ static const struct view response_view[] = {
     {KIND_NUMBER, "latency", "late", {"late", "share"}, 2},
 };
 
+/* Of a program that says when it uses what it has built. */
+static const struct view use_view[] = {
+    {KIND_NAME, "", "", {"use of what", "was built"}, 0},
+    {KIND_TIME, "time", "wall_per_use", {"time/use,", "%s [95 %%]"}, 0},
+    {KIND_RATIO, "time", "wall_per_use", {"time: ratio", "to %s"}, 0},
+    {KIND_PLAIN, "time", "cpu_per_use", {"CPU", "/use"}, 1},
+};
+
 static const struct view simulated_view[] = {
     {KIND_NAME, "", "", {"simulated", "per op"}, 0},
     {KIND_NUMBER, "", "sim_instructions_per_op", {"instruc-", "tions"}, 0},
@@ -86,6 +96,8 @@ static const struct view simulated_view[] = {
     {KIND_NUMBER, "", "sim_branch_misses_per_op", {"branch", "misses"}, 2},
     {KIND_NUMBER, "", "sim_d1_misses_per_op", {"D1", "misses"}, 1},
     {KIND_NUMBER, "", "sim_ll_misses_per_op", {"LL", "misses"}, 3},
+    {KIND_NUMBER, "", "sim_d1_misses_per_use", {"D1 misses", "a use"}, 1},
+    {KIND_NUMBER, "", "sim_ll_misses_per_use", {"LL misses", "a use"}, 2},
 };
 
 static const struct view counters_view[] = {
@@ -113,6 +125,7 @@ static const struct part {
     {                                                                          \
         meter, view, sizeof view / sizeof view[0], wants, only                 \
     }
+    PART("time", use_view, "wall_per_use", true),
     PART("latency", latency_view, "malloc_p99", false),
     PART("latency", response_view, "malloc_response_p50", true),
     PART("simulated", simulated_view, "sim_instructions", true),
@@ -629,6 +642,7 @@ static int print_block(struct page *p)
 {
     static const struct words verdicts[] = {
         {"time", "time", "wall_per_op", "faster", "slower"},
+        {"use", "time", "wall_per_use", "faster", "slower"},
         {"memory", "memory", "rss_peak", "less", "more"},
     };
     print_title(p);
@@ -636,8 +650,10 @@ static int print_block(struct page *p)
     if (!err)
         err = print_parts(p);
     putc('\n', p->f);
-    for (size_t i = 0; i < 2 && !err; i++)
-        if (has_meter(p, verdicts[i].meter))
+    for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts && !err; i++)
+        if (has_meter(p, verdicts[i].meter) &&
+            (strcmp(verdicts[i].label, "use") != 0 ||
+             largest(p->block, "time", "wall_per_use") > 0))
             err = print_verdict(p, &verdicts[i]);
     if (!err)
         err = print_remarks(p, "outliers", list_outliers,
@@ -651,6 +667,11 @@ static int print_block(struct page *p)
         print_wrapped(p->f, "counters",
                       "no hardware events here; the notes in samples.csv and "
                       "heapyard counters say why",
+                      LABEL, p->width);
+    if (largest(p->block, "memory", "blowup_bound") > 0)
+        print_wrapped(p->f, "blow-up",
+                      "memory held over live bytes; bound: what a theorem says "
+                      "of it, which heapyard list names for each workload",
                       LABEL, p->width);
     for (size_t i = 0; i < p->block->n; i++)
         print_failures(p, p->block->allocator[i]);

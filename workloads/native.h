@@ -11,6 +11,10 @@
  * measured.  Where the memory is not collected the workload frees what it
  * drops (native_drop): it has to know what is dead, as any C program does.
  *
+ * A workload that is about the cost after allocation says where its use of
+ * what it has built begins and ends (native_use_begin, native_use_end), so that
+ * meters can tell that phase from the building.
+ *
  * A workload reads no clock and prints nothing.  It verifies its own result
  * (the size of a tree, a checksum) and returns EBADMSG if it is wrong.
  *
@@ -23,6 +27,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "knobs.h"
 
@@ -76,12 +81,21 @@ struct native {
      * workload through native_begin and native_end. */
     void (*begin)(struct native *);
     void (*end)(struct native *);
+    /* The phase in which the workload uses what it has built: NULL, or called
+     * by native_use_begin and native_use_end, once each in a run, by a thread
+     * of the harness.  uses: how
+     * often it used something (a node visited, a key found). */
+    void (*use_begin)(struct native *);
+    void (*use_end)(struct native *);
+    uint64_t uses;
     void (*collect)(struct native *); /* all of it, now; NULL: cannot */
     /* A thread that the workload has started itself begins and ends its use of
      * the heap: NULL, or called in native_thread_start.  enter returns 0 or an
      * errno; leave adds the thread's CPU time to cpu_ns. */
     int (*enter)(struct native *);
     void (*leave)(struct native *);
+    /* As fork(2), with the heap in order on both sides; NULL: cannot. */
+    pid_t (*fork)(struct native *);
     uint64_t cpu_ns; /* of such threads, when they have been awaited */
     void *harness;   /* the harness's */
 };
@@ -105,6 +119,19 @@ static inline void native_end(struct native *n)
 {
     if (n->end)
         n->end(n);
+}
+
+static inline void native_use_begin(struct native *n)
+{
+    if (n->use_begin)
+        n->use_begin(n);
+}
+
+static inline void native_use_end(struct native *n, uint64_t uses)
+{
+    if (n->use_end)
+        n->use_end(n);
+    n->uses = uses;
 }
 
 static inline void *native_alloc(struct native *n, size_t bytes)

@@ -199,6 +199,24 @@ static int phase_change_check(const struct knob_values *values, char *why,
     return EINVAL;
 }
 
+/* The first phase fills the heap, each later one what the frees before it
+ * have left: all of it is new memory where sizes do not mix. */
+static double phase_change_ratio(const struct knob_values *values,
+                                 unsigned threads, double scale)
+{
+    const double *knob = values->v;
+
+    (void)threads;
+    (void)scale;
+    return 1 + (knob[KNOB_PHASES] - 1) * knob[KNOB_FREED] / 100;
+}
+
+static const struct workload_bound phase_change_bound = {
+    .claim = "storage that is kept for one size each and never given back: the "
+             "heap, and what is freed in each phase but the last",
+    .ratio = phase_change_ratio,
+};
+
 const struct workload phase_change_workload = {
     .name = "phase-change",
     .summary = "fill, free most at random, refill with larger blocks (7 M "
@@ -210,4 +228,5 @@ const struct workload phase_change_workload = {
     .max_threads = 256,
     .check = phase_change_check,
     .compose = phase_change_compose,
+    .bound = &phase_change_bound,
 };

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 
 #include "bag.h"
+#include "pinned_pages.h"
 #include "random.h"
 #include "workload.h"
 
@@ -141,6 +142,25 @@ static int random_free_compose(const struct knob_values *values, uint64_t seed,
     return w.err ? w.err : feed->err;
 }
 
+/* At mark sparse.  Nothing is left to bound if all are freed. */
+static double random_free_ratio(const struct knob_values *values,
+                                unsigned threads, double scale)
+{
+    const double *knob = values->v;
+
+    (void)threads;
+    (void)scale;
+    return pinned_pages_ratio(knob[KNOB_MIN], knob[KNOB_MAX],
+                              1 - knob[KNOB_FREED] / 100);
+}
+
+static const struct workload_bound random_free_bound = {
+    .claim = "the least to be expected, at mark sparse, of all that knows no "
+             "lifetimes, moves nothing and merges no 4 KiB pages",
+    .mark = "sparse",
+    .ratio = random_free_ratio,
+};
+
 static int random_free_check(const struct knob_values *values, char *why,
                              size_t why_size)
 {
@@ -164,4 +184,5 @@ const struct workload random_free_workload = {
     .max_threads = 256,
     .check = random_free_check,
     .compose = random_free_compose,
+    .bound = &random_free_bound,
 };

@@ -19,6 +19,21 @@
 
 struct native; /* native.h */
 
+/* A workload that is made to waste memory: how much a theorem says that it
+ * does.  The memory meter puts the figure beside the measured one. */
+struct workload_bound {
+    const char *claim; /* whose figure that is, and by which theorem, so that
+                          it fits a note: at most BOUND_CLAIM_MAX */
+    const char *mark;  /* NULL: the most memory held over the most live bytes;
+                          or both where this mark stands */
+    /* Memory held over live bytes, > 0. */
+    double (*ratio)(const struct knob_values *, unsigned threads, double scale);
+    /* Of a native workload, whose live bytes the harness cannot know: most
+     * that are live, in bytes; mark is NULL.  Else NULL. */
+    double (*live)(const struct knob_values *, unsigned threads, double scale);
+};
+enum { BOUND_CLAIM_MAX = 159 };
+
 struct workload {
     const char *name;
     const char *summary;      /* one line */
@@ -42,6 +57,10 @@ struct workload {
     int (*prepare)(struct native *, void **shared);
     int (*run)(struct native *);
     void (*finish)(struct native *);
+    /* Not required.  How many threads a native workload with that many
+     * starts itself (native_thread_start), at most, at once. */
+    unsigned (*own_threads)(const struct knob_values *, unsigned threads);
+    const struct workload_bound *bound; /* of an adversary, or NULL */
 };
 
 /* All synthetic workloads, ended by NULL. */

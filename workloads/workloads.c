@@ -24,16 +24,43 @@ extern const struct workload splay_workload;
 extern const struct workload threadtest_workload;
 extern const struct workload trees_workload;
 
+/* The adversaries. */
+extern const struct workload comb_workload;
+extern const struct workload fork_server_workload;
+extern const struct workload hoard_worst_workload;
+extern const struct workload peak_survivors_workload;
+extern const struct workload producer_consumer_workload;
+extern const struct workload realloc_ramp_workload;
+extern const struct workload robson_best_fit_workload;
+extern const struct workload robson_first_fit_workload;
+extern const struct workload thread_churn_workload;
+
 /* The classics. */
+extern const struct workload alloc_test_workload;
+extern const struct workload barnes_workload;
 extern const struct workload cache_scratch_workload;
 extern const struct workload cache_thrash_workload;
+extern const struct workload cfrac_workload;
+extern const struct workload espresso_workload;
 extern const struct workload glibc_simple_workload;
 extern const struct workload glibc_thread_workload;
 extern const struct workload larson_workload;
 extern const struct workload linux_scalability_workload;
+extern const struct workload malloc_large_workload;
+extern const struct workload mleak_workload;
+extern const struct workload mstress_workload;
+extern const struct workload rptest_workload;
 extern const struct workload sh6bench_workload;
 extern const struct workload sh8bench_workload;
 extern const struct workload xmalloc_test_workload;
+
+/* Locality. */
+extern const struct workload chase_hash_workload;
+extern const struct workload chase_list_workload;
+extern const struct workload chase_tree_workload;
+extern const struct workload false_sharing_workload;
+extern const struct workload layout_workload;
+extern const struct workload message_pipeline_workload;
 
 const struct workload *const workloads[] = {
     &server_sim_workload,
@@ -52,6 +79,16 @@ const struct workload *const workloads[] = {
     &ephemerons_workload,
     &finalizers_workload,
 
+    &robson_first_fit_workload,
+    &robson_best_fit_workload,
+    &hoard_worst_workload,
+    &comb_workload,
+    &peak_survivors_workload,
+    &producer_consumer_workload,
+    &realloc_ramp_workload,
+    &thread_churn_workload,
+    &fork_server_workload,
+
     &larson_workload,
     &xmalloc_test_workload,
     &cache_scratch_workload,
@@ -61,6 +98,21 @@ const struct workload *const workloads[] = {
     &linux_scalability_workload,
     &glibc_simple_workload,
     &glibc_thread_workload,
+    &alloc_test_workload,
+    &mstress_workload,
+    &rptest_workload,
+    &mleak_workload,
+    &malloc_large_workload,
+    &cfrac_workload,
+    &espresso_workload,
+    &barnes_workload,
+
+    &chase_list_workload,
+    &chase_tree_workload,
+    &chase_hash_workload,
+    &layout_workload,
+    &false_sharing_workload,
+    &message_pipeline_workload,
 
     NULL,
 };

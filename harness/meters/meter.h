@@ -65,6 +65,10 @@ struct meter {
     /* By the thread of a native workload whose request begins or ends. */
     void (*request_begin)(void *run, unsigned thread);
     void (*request_end)(void *run, unsigned thread);
+    /* By the thread of a native workload that begins or ends to use what it
+     * has built, once a run. */
+    void (*use_begin)(void *run, unsigned thread);
+    void (*use_end)(void *run, unsigned thread);
     void (*report)(struct run_context *);
 };
 

@@ -1,7 +1,9 @@
 /* meter_time.c - how long the replay takes: wall and CPU, and per operation.
  *
  * Wall time runs from just before the gate opens to just after the last
- * thread is through; CPU time is the sum of the replaying threads' own.
+ * thread is through; CPU time is the sum of the replaying threads' own.  A
+ * native workload may say when it uses what it has built: that phase is timed
+ * too, from the first thread's beginning to the last one's end.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,10 +15,18 @@
 
 enum { CLOCK_READS = 1000 }; /* about 50 us */
 
+/* A thread's use of what it has built. */
+struct use_span {
+    uint64_t begin, end;         /* CLOCK_MONOTONIC, ns */
+    uint64_t begin_cpu, end_cpu; /* of the thread, ns */
+};
+
 struct time_state {
     struct clock_pair begin, end;
     struct rusage before, after;
+    struct rusage children_before, children_after;
     struct histogram clock_ns;
+    struct use_span use[OP_MAX_THREADS];
 };
 
 static void time_start(void *arg)
@@ -24,6 +34,7 @@ static void time_start(void *arg)
     struct run_context *run = arg;
     struct time_state *s = run->meter_state;
 
+    getrusage(RUSAGE_CHILDREN, &s->children_before);
     getrusage(RUSAGE_SELF, &s->before);
     s->begin = clock_pair_now();
 }
@@ -35,6 +46,27 @@ static void time_stop(void *arg)
 
     s->end = clock_pair_now();
     getrusage(RUSAGE_SELF, &s->after);
+    getrusage(RUSAGE_CHILDREN, &s->children_after);
+}
+
+static void time_use_begin(void *arg, unsigned thread)
+{
+    const struct run_context *run = arg;
+    struct use_span *use =
+        &((struct time_state *)run->meter_state)->use[thread];
+
+    use->begin_cpu = clock_thread_cpu_ns();
+    use->begin = clock_wall_ns();
+}
+
+static void time_use_end(void *arg, unsigned thread)
+{
+    const struct run_context *run = arg;
+    struct use_span *use =
+        &((struct time_state *)run->meter_state)->use[thread];
+
+    use->end = clock_wall_ns();
+    use->end_cpu = clock_thread_cpu_ns();
 }
 
 /* What two readings with nothing in between are apart: that much of wall is
@@ -49,6 +81,29 @@ static double clock_cost_ns(struct histogram *h)
     return (double)histogram_quantile(h, 0.5);
 }
 
+static void emit_use(const struct run_context *run, const struct time_state *s)
+{
+    double uses = (double)replay_uses(run->replay);
+    uint64_t begin = UINT64_MAX, end = 0, cpu = 0;
+
+    if (uses == 0)
+        return;
+    for (unsigned i = 0; i < run->trace->threads; i++) {
+        const struct use_span *use = &s->use[i];
+
+        if (use->begin < begin)
+            begin = use->begin;
+        if (use->end > end)
+            end = use->end;
+        cpu += use->end_cpu - use->begin_cpu;
+    }
+    emit_value(run, "uses", "", "1", uses);
+    emit_value(run, "use_wall", "", "ns", (double)(end - begin));
+    emit_value(run, "use_cpu", "", "ns", (double)cpu);
+    emit_value(run, "wall_per_use", "", "ns", (double)(end - begin) / uses);
+    emit_value(run, "cpu_per_use", "", "ns", (double)cpu / uses);
+}
+
 static void time_report(struct run_context *run)
 {
     struct time_state *s = run->meter_state;
@@ -61,6 +116,7 @@ static void time_report(struct run_context *run)
     emit_value(run, "wall_per_op", "", "ns", wall / ops);
     emit_value(run, "cpu_per_op", "", "ns", cpu / ops);
     emit_value(run, "ops", "", "1", ops);
+    emit_use(run, s);
     if (run->trace->threads > 1 && !run->trace->native)
         emit_value(run, "wait", "", "ns",
                    (double)replay_wait_ticks(run->replay) *
@@ -68,6 +124,10 @@ static void time_report(struct run_context *run)
     emit_value(run, "clock_cost", "", "ns", clock_cost_ns(&s->clock_ns));
     emit_value(run, "minor_faults", "", "1",
                (double)(s->after.ru_minflt - s->before.ru_minflt));
+    if (s->children_after.ru_minflt > s->children_before.ru_minflt)
+        emit_value(run, "child_faults", "", "1",
+                   (double)(s->children_after.ru_minflt -
+                            s->children_before.ru_minflt));
     emit_value(run, "involuntary_switches", "", "1",
                (double)(s->after.ru_nivcsw - s->before.ru_nivcsw));
 }
@@ -79,5 +139,7 @@ const struct meter meter_time = {
     .slices = 256,
     .start = time_start,
     .stop = time_stop,
+    .use_begin = time_use_begin,
+    .use_end = time_use_end,
     .report = time_report,
 };

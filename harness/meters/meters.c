@@ -11,12 +11,14 @@
 #include "meter.h"
 
 extern const struct meter meter_time, meter_memory, meter_leak, meter_latency,
-    meter_check, meter_simulated, meter_counters, meter_gc;
+    meter_check, meter_simulated, meter_counters, meter_gc, meter_lab;
 
 const struct meter *const meters[] = {
-    &meter_time,     &meter_memory, &meter_leak,
-    &meter_latency,  &meter_check,  &meter_simulated,
-    &meter_counters, &meter_gc,     NULL,
+    &meter_time,     &meter_memory,
+    &meter_leak,     &meter_latency,
+    &meter_check,    &meter_simulated,
+    &meter_counters, &meter_gc,
+    &meter_lab,      NULL,
 };
 
 const struct meter *meter_find(const char *name)
@@ -29,7 +31,7 @@ const struct meter *meter_find(const char *name)
 
 const char *meter_names(void)
 {
-    return "time, memory, leak, latency, check, simulated, counters, gc";
+    return "time, memory, leak, latency, check, simulated, counters, gc, lab";
 }
 
 int meter_is(const char *text, const char *name)

@@ -111,6 +111,45 @@ printf '1\n2\n4\n50\na 0 24\na 1 16\nf 0\nr 1 50\n' | cmp - app.rep || fail "app
 convert app.hyt - --to android 2>err | head -n 1 >out
 [ "$(cat out)" = "1: malloc 0x10 24" ] || fail "to standard output: $(cat out)"
 
+# In every format of text: a free of what is unknown, a second free, and an
+# end inside a line are named in trace info, and stop if strict.
+lttng='[1.0] (+0.1) vm lttng_ust_libc:'
+cat >faulty <<END
+android|2|1: malloc 0x10 5\n1: free 0x20\n1: free 0x10\n1: free 0x10\n1: fr
+mtrace|3|= Start\n@ a + 0x10 0x5\n@ a - 0x20\n@ a - 0x10\n@ a - 0x10\n@ a + 0x
+valgrind|2|--1-- malloc(5) = 0x10\n--1-- free(0x20)\n--1-- free(0x10)\n--1-- free(0x10)\n--1-- fr(
+heaptrack|3|v 10400 3\n+ 5 1 10\n- 20\n- 10\n- 10\n+ 5
+logalloc|2|1 1 malloc(5)=0x10\n1 1 free(0x20)\n1 1 free(0x10)\n1 1 free(0x10)\n1 1 free(
+rep|6|1\n2\n9\n9\na 0 5\nf 1\nf 0\nf 0\n
+lttng|2|${lttng}malloc: { size = 5, ptr = 0x10 }\n${lttng}free: { ptr = 0x20 }\n${lttng}free: { ptr = 0x10 }\n${lttng}free: { ptr = 0x10 }\n${lttng}free: { ptr
+END
+while IFS='|' read -r format line text; do
+    printf '%b' "$text" >"faulty.$format"
+    expect 0 convert --from "$format" "faulty.$format" faulty.hyt
+    expect 0 "$HEAPYARD" trace info --csv faulty.hyt
+    for fault in free-unknown free-twice cut-tail; do
+        grep -q "^import_fault,$fault,1,1\$" out ||
+            fail "$format: no $fault in trace info: $(grep fault out)"
+    done
+    rm faulty.hyt
+    expect 2 convert --from "$format" --strict "faulty.$format" faulty.hyt
+    expect_line err "faulty.$format:$line: free of .* \(want .* given out\)"
+    [ ! -e faulty.hyt ] || fail "$format: strict, but there is an archive"
+done <faulty
+
+# and so are times that go back
+printf '1: malloc 0x10 5 900000 1\n1: free 0x10 100000 1\n' >clock.txt
+expect 0 convert clock.txt clock.hyt
+expect 0 "$HEAPYARD" trace info clock.hyt
+expect_line out '^  1 +times that go back, left out \(first at line 2\)$'
+expect 2 convert --strict clock.txt clock.hyt
+expect_line err 'clock.txt:2: time 100000 ns \(want 900000 or later\)$'
+
+# an archive that is cut short is no archive
+head -c "$(($(wc -c <app.hyt) - 3))" app.hyt >short.hyt
+expect 2 "$HEAPYARD" trace info short.hyt
+expect_line err 'short.hyt: '
+
 # of several processes one
 printf '5 5 malloc(9)=0x10\n6 6 malloc(7)=0x10\n6 6 free(0x10)\n' >two.log
 expect 0 convert two.log two.hyt

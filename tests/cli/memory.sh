@@ -50,3 +50,26 @@ median=$(csv_tsv "$work/summary.csv" | awk -F '\t' '
     $at["allocator"] == "arena" && $at["metric"] == "frag" &&
     $at["at"] == "mark:sparse" { print $at["median"] }')
 holds "${median:-0} > 9"
+
+# The theorem stands beside what was measured, in samples, summary and table.
+figure_of_all()
+{
+    csv_pick "$work/samples.csv" value "allocator=$1" "metric=$2" at= |
+        head -n 1
+}
+
+for allocator in system arena; do
+    bound=$(figure_of_all $allocator blowup_bound)
+    [ "$(figure_of_all $allocator blowup)" = "$(figure $allocator frag sparse)" ] ||
+        fail "$allocator: blowup is $(figure_of_all $allocator blowup)"
+    holds "$bound > 9.09 && $bound < 9.11"
+    holds "$(figure_of_all $allocator blowup) > $bound"
+done
+csv_pick "$work/samples.csv" note metric=blowup_bound | grep -q 'mark sparse' ||
+    fail "no note says what the bound is"
+expect 0 "$HEAPYARD" report "$work"
+expect_line "$work/out" 'allocator .* bound$'
+expect_line "$work/out" '^arena .* 9\.10$'
+expect_line "$work/out" '^blow-up '
+expect 0 "$HEAPYARD" list random-free
+expect_line "$work/out" '^bound: the least to be expected, at mark sparse'

@@ -55,13 +55,18 @@ done >"$work/hashes"
 [ "$(hash_of binary-trees:depth=8)" = "$(head -n 1 "$work/hashes")" ] ||
     fail "the same run has another hash"
 
+# A heap is told of the threads that a workload starts by itself.
+expect 1 "$HEAPYARD" replay --workload mleak:workers=256 --threads 20 \
+    --scale 0.001 --allocator pool
+expect_line "$work/out" 'pool cannot open a heap' # it has 4096 seats
+
 # What it cannot do is said.
 expect 2 "$HEAPYARD" heap --workload binary-trees --allocator slab
 expect_line "$work/err" 'binary-trees is a program: it has no mark'
 expect 2 "$HEAPYARD" replay --workload binary-trees:depth=99
 expect_line "$work/err" 'depth'
 expect 0 "$HEAPYARD" list workloads
-expect_line "$work/out" 'threads 1\.\.256; a program; source: binary-trees'
+expect_line "$work/out" 'threads 1\.\.256; a program; .* allocations, .* in memory, CPU'
 # Two threads, and so much to mark that markers share it: nobody keeps what is
 # dead (what they exchanged once stayed in vector registers).  A sanitizer does.
 if ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then

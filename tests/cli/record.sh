@@ -104,6 +104,11 @@ record 0 --children -- ./me fork 5000
 says 'exit code 0'
 says 'events +10002 '
 says 'also +out\.[0-9]+\.hyt: me, 10000 events'
+# the child freed what its parent had made; the parent is well seen
+"$HEAPYARD" trace info --csv out.[0-9]*.hyt >info 2>&1 || fail "$(cat info)"
+grep -qx 'record_fault,free-unknown,1,5000' info || fail "$(cat info)"
+"$HEAPYARD" trace info out.hyt >info 2>&1 || fail "$(cat info)"
+! grep -q 'Wrong in its source' info || fail "$(cat info)"
 [ "$(ls -- *.hyt | wc -l)" -eq 2 ] || fail 'want two archives'
 
 record 0 -- ./me fork 100

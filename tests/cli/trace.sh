@@ -142,6 +142,37 @@ has err "want --from, --to, or both"
 run 2 cut --from soon app.hyt part2.hyt
 has err "--from = soon (want an operation, such as 1000; mark:NAME;"
 
+# fit: what it says of the fitted trace is so, and the same seed gives the same
+run 0 fit --csv long.hyt fitted.hyt
+cp out fit.csv
+has out "distance,sizes_ks,1,"
+run 0 check fitted.hyt
+run 0 info --csv fitted.hyt
+for figure in peak:peak_bytes left:left_bytes; do
+    grep -q "^${figure#*:},fitted,bytes,$(sed -n \
+        "s/^${figure%:*},,bytes,//p" out)\$" fit.csv ||
+        fail "fit: ${figure#*:} is not that of the fitted trace: $(cat fit.csv)"
+done
+run 0 fit long.hyt again.hyt
+has out "Distance"
+run 0 diff fitted.hyt again.hyt
+run 0 fit --seed 2 long.hyt again.hyt
+run 1 diff fitted.hyt again.hyt
+run 0 provenance again.hyt
+has out "derived: trace fit, composed with seed 2"
+run 0 cut --from 6 --empty app.hyt births-none.hyt
+run 2 fit births-none.hyt none.hyt
+has err "births-none.hyt: allocates nothing (want a trace with allocations)"
+echo text >text
+run 2 fit text none.hyt
+has err "text: "
+run 2 fit nothing.hyt none.hyt
+run 2 fit --seed x app.hyt none.hyt
+has err "--seed = x (want 0..18446744073709551615)"
+run 2 fit app.hyt
+has err "want IN and OUT"
+[ -e none.hyt ] && fail "a fit that failed left its archive"
+
 # scale, merge
 run 0 scale --threads 2 --times 3 app.hyt more.hyt
 run 0 info --csv more.hyt
@@ -196,7 +227,7 @@ run 2 dump --count many app.hyt
 has err "--count = many (want a whole number)"
 run 2 dump --from -1 app.hyt
 run 0 --help
-for verb in info provenance check dump cut merge scale diff anonymize; do
+for verb in info provenance check dump cut merge scale fit diff anonymize; do
     run 0 $verb --help
     # the examples must be true: run each, without its pipe
     sed -n "s/^  heapyard trace \([^|]*\).*/\1/p" out >examples

@@ -10,7 +10,7 @@
 cd "$work" || exit
 
 verbs="bench doctor gate calibrate list plan run stat report record trace heap"
-verbs="$verbs counters history replay apps fidelity"
+verbs="$verbs counters history replay mdriver apps fidelity"
 
 # ---- help ----
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tiny_gc.h"
 
@@ -110,6 +111,12 @@ static void end_unit(struct native *n)
     lane->units++;
 }
 
+static pid_t fork_plainly(struct native *n)
+{
+    (void)n;
+    return fork();
+}
+
 static void *run_lane(void *arg)
 {
     struct lane *lane = arg;
@@ -146,6 +153,7 @@ static void open_lanes(struct lane lane[], const struct program *p,
             .begin = begin_unit,
             .end = end_unit,
             .collect = memory->is_collected ? tiny_gc_collect : NULL,
+            .fork = fork_plainly,
             .harness = &lane[t]};
     }
 }

@@ -328,6 +328,10 @@ static const struct bad bads[] = {
      "in:6: ends after 2 operations (the header says 3)"},
     {"rep", "1\n1\n2\n9\na 1 9\nf 1\n", "in:5: id 1 (the header says 1 ids)"},
     {"rep", "1\n1\n2\n9\na 0 9\na 0 9\n", "in:6: number 0 is allocated again"},
+    {"rep", "1\n3\n3\n9\na 0 9\nf 2\n",
+     "in:6: free of number 2 (want one that was given out)"},
+    {"rep", "1\n3\n3\n9\na 0 9\nf 0\nf 0\n",
+     "in:7: free of number 0 again (want it only once)"},
     {"rep", "1\n1\n2\n9\n7\na 0 9\n", "in:5: a fifth number in the header"},
     {"rep", "1\n2\n3\na 0 9\n",
      "in:4: a header of 3 numbers (want 4, one a line"},
@@ -386,6 +390,52 @@ Test(import, wrong_bytes_are_named_by_their_offset)
     cr_expect_eq(r.err, EBADMSG);
     cr_expect_str_eq(r.why, "in: byte 24: want an operation of 0..3 at byte 0 "
                             "of the record");
+}
+
+/* The last byte of a whole input is missing: strict says where; else it is
+ * counted once, and what came before is taken. */
+static void expect_cut(const char *format, const unsigned char *bytes, size_t n,
+                       uint64_t place)
+{
+    struct op_notes notes;
+
+    op_notes_init(&notes);
+    struct imported whole =
+        import_bytes(format_named(format), bytes, n, 1, &notes.sink);
+    op_notes_init(&notes);
+    struct imported strict =
+        import_bytes(format_named(format), bytes, n - 1, 1, &notes.sink);
+    op_notes_init(&notes);
+    struct imported r =
+        import_bytes(format_named(format), bytes, n - 1, 0, &notes.sink);
+    char where[64];
+
+    snprintf(where, sizeof where, "in: byte %" PRIu64 ": ", place);
+    cr_expect_eq(whole.err, 0, "%s: %s", format, whole.why);
+    cr_expect_eq(strict.err, EBADMSG, "%s", format);
+    cr_expect_eq(strncmp(strict.why, where, strlen(where)), 0, "%s: %s", format,
+                 strict.why);
+    cr_expect_eq(r.err, 0, "%s: %s", format, r.why);
+    cr_expect_eq(r.faults[IMPORT_CUT_TAIL].count, 1, "%s", format);
+    cr_expect_eq(r.faults[IMPORT_CUT_TAIL].first_place, place, "%s", format);
+    cr_expect_geq(r.operations, 1, "%s", format);
+}
+
+Test(import, bytes_that_are_cut_short)
+{
+    static const unsigned char workload[] = {
+        8, 2, 9, 1, 10, 1, 11, 9, 1, /* head: the thread is at byte 9 */
+        2, 1, 9, 5, 1,  1,           /* malloc 9, free, end */
+    };
+    unsigned char bytes[256];
+    size_t n = put_webkit(bytes, 0, (uint64_t[5]){0, 0, 0, 1, 9});
+
+    n = put_webkit(bytes, n, (uint64_t[5]){1, 0, 0, 1, 0});
+    expect_cut("webkit-ops", bytes, n, 24);
+    n = put_raw(bytes, 0, 32, (uint64_t[6]){4001, 1, 0, 0x7f0000001000, 24, 0});
+    n = put_raw(bytes, n, 32, (uint64_t[6]){4001, 3, 0x7f0000001000, 0, 0, 0});
+    expect_cut("glibc-raw", bytes, n, 32);
+    expect_cut("glibc-wl", workload, sizeof workload, 14);
 }
 
 /* ---- what does not fit ---- */

@@ -25,6 +25,7 @@ enum { SAID = 4096, THREADS = 3 };
 static struct {
     _Atomic unsigned entered, left, prepared, ran, finished, faults;
     _Atomic unsigned begun, ended; /* requests */
+    _Atomic unsigned use_begun, use_ended;
     _Atomic int started, stopped;
     uint64_t seed[THREADS];
     uint64_t cpu_ns; /* replay_cpu_ns */
@@ -49,6 +50,9 @@ static int seen_run(struct native *n)
     void *p = native_leaf(n, 100);
     native_drop(n, p, 100);
     native_end(n);
+    native_use_begin(n);
+    seen.faults += n->uses != 0;
+    native_use_end(n, 10);
     seen.ran++;
     return p ? 0 : ENOMEM;
 }
@@ -111,6 +115,18 @@ static void note_end(void *meter, unsigned thread)
     seen.ended++;
 }
 
+static void note_use_begin(void *meter, unsigned thread)
+{
+    seen.faults += meter != &seen || thread >= THREADS;
+    seen.use_begun++;
+}
+
+static void note_use_end(void *meter, unsigned thread)
+{
+    seen.faults += meter != &seen || thread >= THREADS;
+    seen.use_ended++;
+}
+
 struct native_case {
     const struct workload *workload;
     unsigned threads;
@@ -139,6 +155,8 @@ static void play_on(const struct native_case *c, const struct allocator *a,
                                          .workers_only = c->workers_only,
                                          .request_begin = note_begin,
                                          .request_end = note_end,
+                                         .use_begin = note_use_begin,
+                                         .use_end = note_use_end,
                                          .meter = &seen,
                                          .result_fd = fd};
     struct replay *replay;
@@ -148,7 +166,8 @@ static void play_on(const struct native_case *c, const struct allocator *a,
         return;
     }
     replay_run(replay, note_start, note_stop);
-    dprintf(fd, "ops %llu\n", (unsigned long long)replay_ops(replay));
+    dprintf(fd, "ops %llu, uses %llu\n", (unsigned long long)replay_ops(replay),
+            (unsigned long long)replay_uses(replay));
     seen.cpu_ns = replay_cpu_ns(replay);
     replay_close(replay);
 }
@@ -173,9 +192,9 @@ static void play(void *arg, int fd)
 static void play_seen(void *arg, int fd)
 {
     play(arg, fd);
-    dprintf(fd, "faults %u, entered %u, left %u, finished %u, %u..%u\n",
+    dprintf(fd, "faults %u, entered %u, left %u, finished %u, %u..%u, %u..%u\n",
             seen.faults, seen.entered, seen.left, seen.finished, seen.begun,
-            seen.ended);
+            seen.ended, seen.use_begun, seen.use_ended);
     if (!seen.stopped || seen.seed[0] == seen.seed[1] ||
         seen.seed[1] == seen.seed[2] || seen.seed[0] == seen.seed[2])
         dprintf(fd, "not stopped, or a seed twice\n");
@@ -190,8 +209,8 @@ Test(native_play, hooks_are_called_in_their_order)
 
         cr_expect_eq(run_forked(play_seen, &c, said, sizeof said), 0);
         cr_expect_str_eq(said,
-                         "ops 4\nfaults 0, entered 3, left 3, finished 1, "
-                         "3..3\n",
+                         "ops 4, uses 30\nfaults 0, entered 3, left 3, "
+                         "finished 1, 3..3, 3..3\n",
                          "%s", said);
     }
 }
@@ -251,8 +270,8 @@ Test(native_play, threads_of_the_workload_enter_and_are_counted)
     char said[SAID];
 
     cr_expect_eq(run_forked(play_parent, &c, said, sizeof said), 0);
-    cr_expect_str_eq(said, "ops 15\nfaults 0, entered 18, left 18\n", "%s",
-                     said);
+    cr_expect_str_eq(said, "ops 15, uses 0\nfaults 0, entered 18, left 18\n",
+                     "%s", said);
 }
 
 /* ---- failures ---- */

@@ -425,7 +425,7 @@ static const struct {
      ":2: allocator =  (want an allocator)"},
     {HEADER "\n1\t1\tw\t1\t1\t1\ta\tspeed\tpage\t0\t1\n",
      ":2: meter = speed (want time, memory, leak, latency, check, "
-     "simulated, counters, gc)"},
+     "simulated, counters, gc, lab)"},
     {HEADER "\n1\t1\tw\t1\t1\t1\ta\ttime\t1\t0\t1\n",
      ":2: touch = 1 (want none, byte, page, line, full)"},
     {HEADER "\n1\t1\tw\t1\t1\t1\ta\ttime\tpage\t511\t1\n",

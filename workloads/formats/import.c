@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEAD_MIN = 1 << 20, ALIGN_MAX_LOG2 = OP_MAX_ALIGN_LOG2 };
+enum { DEAD_MIN = 1 << 20, ALIGN_MAX_LOG2 = OP_MAX_ALIGN_LOG2, NAME_SIZE = 32 };
 
 static const struct {
     const char *key, *text;
@@ -213,6 +213,15 @@ static int bury(struct import *im, struct live_block *b)
     return 0;
 }
 
+/* "0x10", or "number 15" in a format that numbers its blocks. */
+static const char *name_of(const struct import *im, uint64_t address,
+                           char name[NAME_SIZE])
+{
+    snprintf(name, NAME_SIZE, im->is_numbered ? "number %" PRIu64 : "%#" PRIx64,
+             address - (im->is_numbered != 0));
+    return name;
+}
+
 /* The cell of an address that is about to be given out, dead.  Whatever was
  * there has gone. */
 static int take_cell(struct import *im, unsigned number, uint64_t address,
@@ -336,6 +345,7 @@ int import_realloc(struct import *im, uint64_t thread, uint64_t old,
                    uint64_t address, uint64_t size)
 {
     struct live_block *b = old ? address_map_find(&im->blocks, old) : NULL;
+    char name[NAME_SIZE];
     unsigned number;
     int err;
 
@@ -344,10 +354,10 @@ int import_realloc(struct import *im, uint64_t thread, uint64_t old,
     if (!old || !address || size > INT64_MAX)
         return birth(im, thread, address, size, 0);
     if (!b || b->object == IMPORT_DEAD) {
-        err = import_fault(im, IMPORT_RESIZE_UNKNOWN,
-                           "realloc of %#" PRIx64 ", which is not live (taken "
-                           "as a malloc)",
-                           old);
+        err =
+            import_fault(im, IMPORT_RESIZE_UNKNOWN,
+                         "realloc of %s, which is not live (taken as a malloc)",
+                         name_of(im, old, name));
         return err ? err : birth(im, thread, address, size, 0);
     }
     uint64_t object = b->object;
@@ -364,20 +374,20 @@ int import_realloc(struct import *im, uint64_t thread, uint64_t old,
 int import_dealloc(struct import *im, uint64_t thread, uint64_t address)
 {
     struct live_block *b;
+    char name[NAME_SIZE];
     unsigned number;
 
     if (!address)
         return 0;
     b = address_map_find(&im->blocks, address);
     if (!b)
-        return import_fault(im, IMPORT_FREE_UNKNOWN,
-                            "free of %#" PRIx64 " (want an address that was "
-                            "given out)",
-                            address);
+        return import_fault(
+            im, IMPORT_FREE_UNKNOWN, "free of %s (want %s that was given out)",
+            name_of(im, address, name), im->is_numbered ? "one" : "an address");
     if (b->object == IMPORT_DEAD)
         return import_fault(im, IMPORT_FREE_TWICE,
-                            "free of %#" PRIx64 " again (want it only once)",
-                            address);
+                            "free of %s again (want it only once)",
+                            name_of(im, address, name));
     int err = number_of(im, thread, &number);
     if (err)
         return err;

@@ -59,7 +59,8 @@ struct import {
     uint64_t operations; /* passed on */
     uint64_t process;    /* the only one that is taken; 0: the first seen */
     int is_strict;
-    int is_tail; /* the line in hand has no newline: it may be cut */
+    int is_numbered; /* the format numbers its blocks: see above */
+    int is_tail;     /* the line in hand has no newline: it may be cut */
 
     struct address_map blocks;  /* dead ones too: object == IMPORT_DEAD */
     size_t dead;                /* of them */

@@ -193,6 +193,8 @@ static int take_line(struct import *im, const char *line, void *state)
 static int read_dialect(struct import *im, int forced)
 {
     struct state s = {.forced = forced};
+
+    im->is_numbered = 1;
     int err = import_lines(im, take_line, &s);
 
     if (!err && s.dialect && s.done < s.ops)

@@ -75,6 +75,7 @@ static int webkit_ops_read(struct import *im)
     int err;
 
     im->unit = "byte";
+    im->is_numbered = 1;
     for (;; im->place += RECORD) {
         err = reader_bytes(&im->reader, RECORD, &bytes, &got);
         if (err)
