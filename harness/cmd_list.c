@@ -228,13 +228,16 @@ static void list_allocator(const struct allocator *a)
     }
 }
 
-/* The workload of NAME or NAME:KNOB=VALUE…, or NULL. */
+/* The workload of NAME or NAME:KNOB=VALUE…, or NULL; what is wrong with its
+ * knobs is said where it is composed. */
 static const struct workload *find_workload(const char *text)
 {
-    char name[PREPARE_NAME_MAX];
+    const struct workload *w;
+    struct knob_values values;
+    char why[256];
 
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, ":"), text);
-    return workload_find(name);
+    (void)prepare_find_synthetic(text, &w, &values, why, sizeof why);
+    return w;
 }
 
 /* Returns 0, ENOENT if nothing has that name, or what went wrong. */
