@@ -83,8 +83,8 @@ struct native {
     void (*end)(struct native *);
     /* The phase in which the workload uses what it has built: NULL, or called
      * by native_use_begin and native_use_end, once each in a run, by a thread
-     * of the harness.  uses: how
-     * often it used something (a node visited, a key found). */
+     * of the harness.  uses: how often it used something (a node visited, a key
+     * found). */
     void (*use_begin)(struct native *);
     void (*use_end)(struct native *);
     uint64_t uses;
