@@ -229,3 +229,19 @@ struct played native_lanes_play(const struct program *p,
 {
     return native_lanes_play_watched(p, memory, threads, seed, NULL);
 }
+
+struct played native_lanes_play_counted(const struct program *p,
+                                        struct counted *c, unsigned threads,
+                                        uint64_t seed)
+{
+    struct native_memory memory = counted_memory(c);
+    struct played played = native_lanes_play(p, &memory, threads, seed);
+
+    if (c->wrong == 0 && c->frees == c->allocs)
+        return played;
+    fprintf(stderr,
+            "native_lanes: %s:%s: %lu of %lu freed, %lu of a wrong size\n",
+            p->workload->name, p->knobs, (unsigned long)c->frees,
+            (unsigned long)c->allocs, (unsigned long)c->wrong);
+    abort();
+}

@@ -55,4 +55,10 @@ struct counted {
 /* Its hooks, borrowing what counts. */
 struct native_memory counted_memory(struct counted *);
 
+/* native_lanes_play over that memory; a block that is not freed, or by another
+ * size, breaks a rule. */
+struct played native_lanes_play_counted(const struct program *,
+                                        struct counted *, unsigned threads,
+                                        uint64_t seed);
+
 #endif

@@ -25,7 +25,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "native.h"
@@ -255,13 +254,8 @@ static void larson_finish(struct native *n)
 static int larson_check(const struct knob_values *values, char *why,
                         size_t why_size)
 {
-    double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size, "larson: min = %.0f (want at most max, %.0f bytes)",
-             min, max);
-    return EINVAL;
+    return knobs_check_min("larson", values->v[KNOB_MIN], values->v[KNOB_MAX],
+                           why, why_size);
 }
 
 const struct workload larson_workload = {
