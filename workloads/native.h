@@ -176,6 +176,20 @@ static inline void native_store(struct native *n, void *object, void **field,
         *field = value;
 }
 
+/* [begin, end), in memory that is not the heap's, holds objects: until it is
+ * removed.  0 or ENOMEM; nothing to do where the memory does not collect. */
+static inline int native_roots_add(struct native *n, void *begin, void *end)
+{
+    return n->memory.roots_add ? n->memory.roots_add(n->memory.heap, begin, end)
+                               : 0;
+}
+
+static inline void native_roots_remove(struct native *n, void *begin, void *end)
+{
+    if (n->memory.roots_remove)
+        n->memory.roots_remove(n->memory.heap, begin, end);
+}
+
 /* The workload will not use this object again. */
 static inline void native_drop(struct native *n, void *p, size_t bytes)
 {

@@ -200,9 +200,7 @@ static int warm_up(struct native *n, const struct larson *w)
 
 static void larson_free(struct native *n, struct larson *w)
 {
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, w->slot,
-                               w->slot + w->slots * w->lanes);
+    native_roots_remove(n, w->slot, w->slot + w->slots * w->lanes);
     free(w->slot);
     free(w);
 }
@@ -214,10 +212,7 @@ static int larson_init(struct native *n, struct larson *w)
     w->slot = calloc(w->slots * w->lanes, sizeof *w->slot);
     if (!w->slot)
         return ENOMEM;
-    if (!n->memory.roots_add)
-        return 0;
-    return n->memory.roots_add(n->memory.heap, w->slot,
-                               w->slot + w->slots * w->lanes);
+    return native_roots_add(n, w->slot, w->slot + w->slots * w->lanes);
 }
 
 static int larson_prepare(struct native *n, void **shared)

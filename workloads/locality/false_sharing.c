@@ -172,9 +172,7 @@ static int false_sharing_prepare(struct native *n, void **shared)
     c->object = calloc(c->count * n->threads, sizeof *c->object);
     if (!c->object)
         goto free_common;
-    if (n->memory.roots_add &&
-        n->memory.roots_add(n->memory.heap, c->object,
-                            c->object + c->count * n->threads))
+    if (native_roots_add(n, c->object, c->object + c->count * n->threads))
         goto free_objects;
     *shared = c;
     return 0;
@@ -189,9 +187,7 @@ static void false_sharing_finish(struct native *n)
 {
     struct common *c = n->shared;
 
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, c->object,
-                               c->object + c->count * n->threads);
+    native_roots_remove(n, c->object, c->object + c->count * n->threads);
     free(c->object);
     free(c);
 }
