@@ -24,6 +24,7 @@
 #include "heap_report.h"
 #include "mark_at.h"
 #include "numbers.h"
+#include "op_file.h"
 #include "os_pages.h"
 #include "places.h"
 #include "prepare_child.h"
@@ -192,10 +193,8 @@ static int complain(const struct heap_work *w, const char *why, int code)
 
 static int open_folder(struct heap_work *w)
 {
-    const char *tmp = getenv("TMPDIR");
-
     snprintf(w->folder, sizeof w->folder, "%s/heapyard-heap-XXXXXX",
-             tmp && *tmp ? tmp : "/tmp");
+             op_file_folder());
     if (!mkdtemp(w->folder)) {
         fprintf(stderr, "%s: %s: %s\n", w->verb, w->folder, strerror(errno));
         return EXIT_INFRA;

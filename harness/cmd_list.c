@@ -228,29 +228,28 @@ static void list_allocator(const struct allocator *a)
     }
 }
 
-/* The workload of NAME or NAME:KNOB=VALUE…, or NULL. */
-static const struct workload *find_workload(const char *text)
-{
-    char name[PREPARE_NAME_MAX];
-
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, ":"), text);
-    return workload_find(name);
-}
-
 /* Returns 0, ENOENT if nothing has that name, or what went wrong. */
 static int list_one(const char *name)
 {
-    const struct workload *w = find_workload(name);
     const struct allocator *a = strchr(name, ':') ? NULL : allocator_find(name);
     const struct meter *m = meter_find(name);
+    const struct workload *w;
+    struct knob_values values;
+    char why[512] = "";
 
     for (int i = 0; i < SECTIONS; i++)
         if (!strcmp(name, sections[i].name)) {
             sections[i].print();
             return 0;
         }
-    if (w)
+    int err = prepare_find_synthetic(name, &w, &values, why, sizeof why);
+
+    if (!err)
         return list_workload(w, name);
+    if (err != ENOENT) {
+        fprintf(stderr, "heapyard list: %s\n", why);
+        return err;
+    }
     if (a)
         list_allocator(a);
     else if (m)

@@ -112,16 +112,15 @@ static int fail(const char *verb, const char *where, int err)
 static void find_files(const char *input, struct report_files *files)
 {
     struct stat info;
-    const char *slash = strrchr(input, '/');
-    int length = slash ? (int)(slash - input) + 1 : 0; /* of the folder */
-    const char *between = "";
+    const int is_folder = !stat(input, &info) && S_ISDIR(info.st_mode);
+    const char *slash = is_folder ? NULL : strrchr(input, '/');
+    const char *between = is_folder ? "/" : "";
+    const int length = is_folder ? (int)strlen(input)
+                       : slash   ? (int)(slash - input) + 1
+                                 : 0; /* of the folder */
 
-    snprintf(files->summary, PATH_ROOM, "%s", input);
-    if (!stat(input, &info) && S_ISDIR(info.st_mode)) {
-        length = (int)strlen(input);
-        between = "/";
-        snprintf(files->summary, PATH_ROOM, "%s/summary.csv", input);
-    }
+    snprintf(files->summary, PATH_ROOM, "%s%s", input,
+             is_folder ? "/summary.csv" : "");
     snprintf(files->samples, PATH_ROOM, "%.*s%ssamples.csv", length, input,
              between);
     snprintf(files->environment, PATH_ROOM, "%.*s%senvironment.csv", length,

@@ -32,7 +32,8 @@ int prepare_check(const char *workload, unsigned threads, int *recorded,
                   char *why, size_t why_size);
 
 /* The synthetic workload of NAME[:KNOB=VALUE…], and the values of its knobs.
- * Returns 0; ENOENT if there is none of that name; EINVAL and why. */
+ * Returns 0; ENOENT and NULL if there is none of that name; EINVAL and why, of
+ * its knobs, *out being set all the same. */
 int prepare_find_synthetic(const char *workload, const struct workload **out,
                            struct knob_values *values, char *why,
                            size_t why_size);

@@ -1,9 +1,9 @@
 /* trace_fit.c - `heapyard trace fit`: a synthetic trace like a given one, and
  * how far it is from it.
  *
- * The trace is played three times: twice into its profile, once into its
- * shape.  What is composed of the profile goes into the new archive and, at
- * the same time, into a shape of its own.
+ * The trace is played twice into its profile, the second time into its shape
+ * too.  What is composed of the profile goes into the new archive and, at the
+ * same time, into a shape of its own.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,6 +27,20 @@ struct fit_args {
     uint64_t seed;
     int is_csv;
 };
+
+/* What goes into two sinks, unless the first refuses it. */
+struct tee {
+    struct op_sink sink; /* first: put casts back */
+    struct op_sink *to[2];
+};
+
+static int tee_put(struct op_sink *sink, const struct op *op)
+{
+    const struct tee *t = (const struct tee *)sink;
+    int err = t->to[0]->put(t->to[0], op);
+
+    return err ? err : t->to[1]->put(t->to[1], op);
+}
 
 /* ---- report ---- */
 
@@ -78,7 +92,7 @@ static void gather(const struct trace_shape *s, int which,
          "frees in a row, mean",
          "frees",
          2,
-         {share(s->frees, s->runs)}},
+         {share(s->frees, s->frees - s->pairs)}},
         {"lifo",
          "in a row, the younger first",
          "%",
@@ -170,19 +184,6 @@ static int report(const struct fit_args *a, const struct trace_profile *p,
 
 /* ---- composing ---- */
 
-struct tee {
-    struct op_sink sink; /* first: put casts back */
-    struct op_sink *to[2];
-};
-
-static int tee_put(struct op_sink *sink, const struct op *op)
-{
-    const struct tee *t = (const struct tee *)sink;
-    int err = t->to[0]->put(t->to[0], op);
-
-    return err ? err : t->to[1]->put(t->to[1], op);
-}
-
 static int compose(const struct fit_args *a, const struct trace_profile *p,
                    struct trace_output *out, struct trace_shape *is)
 {
@@ -236,10 +237,12 @@ static int fit_failed(const struct fit_args *a, int err)
     return trace_complain(why, err == ENODATA ? EBADMSG : err);
 }
 
+/* The profile of the trace, and its shape. */
 static int fit_profile(const struct fit_args *a, const struct archive *archive,
-                       struct trace_profile *p)
+                       struct trace_profile *p, struct trace_shape *of)
 {
     struct profile_fit fit;
+    struct tee tee = {{tee_put}, {&fit.sink, &of->sink}};
     int err = profile_fit_init(&fit, p), code = EXIT_GOOD;
 
     if (!err)
@@ -247,7 +250,9 @@ static int fit_profile(const struct fit_args *a, const struct archive *archive,
     if (!err && !code)
         err = profile_fit_again(&fit);
     if (!err && !code)
-        code = trace_play(archive, a->in, &fit.sink, fit.ledger.why);
+        err = shape_init(of, p->births);
+    if (!err && !code)
+        code = trace_play(archive, a->in, &tee.sink, fit.ledger.why);
     if (!err && !code)
         err = profile_fit_finish(&fit);
     profile_fit_free(&fit);
@@ -258,17 +263,12 @@ static int fit_archive(const struct fit_args *a, const struct archive *archive)
 {
     struct trace_profile p;
     struct trace_shape of = {0};
-    int code = fit_profile(a, archive, &p);
+    int code = fit_profile(a, archive, &p, &of);
 
     if (!code) {
-        int err = shape_init(&of, p.births);
-
-        code = err ? trace_complain(strerror(err), err)
-                   : trace_play(archive, a->in, &of.sink, of.ledger.why);
         shape_finish(&of);
-    }
-    if (!code)
         code = compose_archive(a, archive, &p, &of);
+    }
     shape_free(&of);
     trace_profile_free(&p);
     return code;

@@ -56,8 +56,8 @@ static int file_failed(int err)
 {
     char why[256];
 
-    snprintf(why, sizeof why, "temporary file in %s: %s",
-             getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp", strerror(err));
+    snprintf(why, sizeof why, "temporary file in %s: %s", op_file_folder(),
+             strerror(err));
     return trace_complain(why, err);
 }
 

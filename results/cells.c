@@ -14,28 +14,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
-{
-    const unsigned char *p = bytes;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ p[i]) * UINT64_C(0x100000001b3);
-    return h;
-}
+#include "fnv1a.h"
 
 /* With its final 0, so that "ab","c" is not "a","bc". */
 static uint64_t hash_text(uint64_t h, const char *text)
 {
-    return hash_bytes(h, text, strlen(text) + 1);
+    return fnv1a(h, text, strlen(text) + 1);
 }
 
 uint64_t cell_hash(const struct run_key *k, const char *metric, const char *at)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = FNV1A_START;
     h = hash_text(h, k->workload);
-    h = hash_bytes(h, &k->threads, sizeof k->threads);
-    h = hash_bytes(h, &k->scale, sizeof k->scale);
+    h = fnv1a(h, &k->threads, sizeof k->threads);
+    h = fnv1a(h, &k->scale, sizeof k->scale);
     h = hash_text(h, k->touch);
-    h = hash_bytes(h, &k->window, sizeof k->window);
+    h = fnv1a(h, &k->window, sizeof k->window);
     h = hash_text(h, k->meter);
     h = hash_text(h, k->allocator);
     h = hash_text(h, metric);

@@ -41,8 +41,7 @@ struct cells {
 };
 
 /* FNV-1a over the fields that make the cell; also the seed of its resampling.
- * Source: Fowler, Noll, Vo & Eastlake, "The FNV Non-Cryptographic Hash
- * Algorithm", draft-eastlake-fnv. */
+ */
 uint64_t cell_hash(const struct run_key *, const char *metric, const char *at);
 
 /* The cell of an allocator otherwise like `key`, or NULL. */

@@ -613,8 +613,7 @@ static int cache_server_prepare(struct native *n, void **shared)
     err = alias_init_zipf(&c->keys, knob[KNOB_ZIPF], (uint32_t)knob[KNOB_KEYS]);
     if (err)
         goto free_common;
-    if (n->memory.roots_add)
-        err = n->memory.roots_add(n->memory.heap, &c->store, &c->store + 1);
+    err = native_roots_add(n, &c->store, &c->store + 1);
     if (err)
         goto free_keys;
     pthread_mutex_init(&c->lock, NULL);
@@ -642,8 +641,7 @@ static void cache_server_finish(struct native *n)
 {
     struct common *c = n->shared;
 
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, &c->store, &c->store + 1);
+    native_roots_remove(n, &c->store, &c->store + 1);
     pthread_mutex_destroy(&c->lock);
     alias_free(&c->keys);
     free(c);

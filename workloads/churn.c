@@ -248,11 +248,8 @@ static int churn_check(const struct knob_values *values, char *why,
 {
     double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
 
-    if (min > max) {
-        snprintf(why, why_size,
-                 "churn: min = %.0f (want at most max, %.0f bytes)", min, max);
+    if (knobs_check_min("churn", min, max, why, why_size))
         return EINVAL;
-    }
     if (values->v[KNOB_SIZES] == BY_POWER_OF_TWO &&
         log2_floor(2 * (uint64_t)min - 1) > log2_floor((uint64_t)max)) {
         snprintf(why, why_size,

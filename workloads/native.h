@@ -83,8 +83,8 @@ struct native {
     void (*end)(struct native *);
     /* The phase in which the workload uses what it has built: NULL, or called
      * by native_use_begin and native_use_end, once each in a run, by a thread
-     * of the harness.  uses: how
-     * often it used something (a node visited, a key found). */
+     * of the harness.  uses: how often it used something (a node visited, a key
+     * found). */
     void (*use_begin)(struct native *);
     void (*use_end)(struct native *);
     uint64_t uses;
@@ -174,6 +174,20 @@ static inline void native_store(struct native *n, void *object, void **field,
         n->memory.store(n->memory.heap, object, field, value);
     else
         *field = value;
+}
+
+/* [begin, end), in memory that is not the heap's, holds objects: until it is
+ * removed.  0 or ENOMEM; nothing to do where the memory does not collect. */
+static inline int native_roots_add(struct native *n, void *begin, void *end)
+{
+    return n->memory.roots_add ? n->memory.roots_add(n->memory.heap, begin, end)
+                               : 0;
+}
+
+static inline void native_roots_remove(struct native *n, void *begin, void *end)
+{
+    if (n->memory.roots_remove)
+        n->memory.roots_remove(n->memory.heap, begin, end);
 }
 
 /* The workload will not use this object again. */

@@ -48,15 +48,20 @@ static int file_put(struct op_sink *sink, const struct op *op)
     return err;
 }
 
-int op_file_init(struct op_file *f)
+const char *op_file_folder(void)
 {
     const char *folder = getenv("TMPDIR");
+
+    return folder && *folder ? folder : "/tmp";
+}
+
+int op_file_init(struct op_file *f)
+{
     char path[4096];
     int fd;
 
     *f = (struct op_file){.sink.put = file_put};
-    snprintf(path, sizeof path, "%.4000s/heapyard-XXXXXX",
-             folder && *folder ? folder : "/tmp");
+    snprintf(path, sizeof path, "%.4000s/heapyard-XXXXXX", op_file_folder());
     fd = mkstemp(path);
     if (fd < 0)
         return errno;

@@ -1,8 +1,8 @@
 /* op_file.h - operations in a temporary file, to be taken one by one.
  *
  * A source pushes its operations; whoever needs two at once takes one of them
- * from here.  24 bytes an operation on disk, in $TMPDIR or /tmp, in a file
- * that has no name.
+ * from here.  24 bytes an operation on disk, in op_file_folder, in a file that
+ * has no name.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -20,6 +20,9 @@ struct op_file {
     size_t nnames;
     uint64_t n; /* operations in it */
 };
+
+/* Where temporary files go: $TMPDIR, or /tmp. */
+const char *op_file_folder(void);
 
 /* Returns 0 or an errno. */
 int op_file_init(struct op_file *);

@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bag.h"
@@ -164,14 +163,8 @@ static const struct workload_bound random_free_bound = {
 static int random_free_check(const struct knob_values *values, char *why,
                              size_t why_size)
 {
-    double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size,
-             "random-free: min = %.0f (want at most max, %.0f bytes)", min,
-             max);
-    return EINVAL;
+    return knobs_check_min("random-free", values->v[KNOB_MIN],
+                           values->v[KNOB_MAX], why, why_size);
 }
 
 const struct workload random_free_workload = {

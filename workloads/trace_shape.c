@@ -44,8 +44,6 @@ static int note_free(struct trace_shape *s, const struct op *op,
     if (s->run++) {
         s->pairs++;
         s->older += op->object < s->last_freed;
-    } else {
-        s->runs++;
     }
     s->last_freed = op->object;
     return size_tally_add(&s->lives,

@@ -30,8 +30,7 @@ struct trace_shape {
     unsigned next;               /* point */
     uint64_t zeroed, aligned;
     uint64_t frees, cross_frees, resizes;
-    uint64_t runs;  /* of frees without a birth in between */
-    uint64_t pairs; /* frees that follow another in a run … */
+    uint64_t pairs; /* frees that follow another without a birth in between … */
     uint64_t older; /* … of a younger object */
     uint64_t run;   /* frees since the last birth */
     uint64_t last_freed;

@@ -118,10 +118,8 @@ static void mark_held_small(struct hy_gc *gc, size_t b)
     const size_t bytes = (size_t)gc->block[b].granules * GRANULE;
 
     for (size_t i = 0; (i + 1) * bytes <= BLOCK_BYTES; i++)
-        if (gc->mark[b * MARKS_A_BLOCK + i] == MARK_HELD) {
-            gc_mark_make_room(gc);
+        if (gc->mark[b * MARKS_A_BLOCK + i] == MARK_HELD)
             gc_mark_contents(gc, gc_block_start(gc, b) + i * bytes, false);
-        }
 }
 
 static void mark_held(struct hy_gc *gc)
@@ -323,13 +321,11 @@ void hy_gc_hook(struct hy_gc *gc, const struct hy_gc_hooks *hooks)
 
 void hy_gc_scan(struct hy_gc *gc, const void *begin, const void *end)
 {
-    gc_mark_make_room(gc);
     gc_mark_range(gc, (uintptr_t)begin, (uintptr_t)end);
 }
 
 void hy_gc_keep(struct hy_gc *gc, const void *p)
 {
-    gc_mark_make_room(gc);
     gc_mark_ambiguous(gc, p);
 }
 

@@ -487,7 +487,6 @@ void gc_dying_mark_roots(struct hy_gc *gc)
         if (gc_entry_is_live(&d->finalizers.entry[i]))
             gc_mark_ambiguous(gc, d->finalizers.entry[i].arg);
     for (size_t i = 0; i < d->nready; i++) {
-        gc_mark_make_room(gc);
         gc_mark_ambiguous(gc, d->ready[i].object);
         gc_mark_ambiguous(gc, d->ready[i].arg);
     }

@@ -394,7 +394,8 @@ void gc_markers_start(struct hy_gc *);
 struct gc_tally {
     uint64_t objects, bytes;
 };
-/* Begin, with so many markers; then mark what words and objects reach. */
+/* Begin, with so many markers; then mark what words and objects reach.  Roots
+ * make room: a stack that is rather full is worked off before it takes more. */
 unsigned gc_mark_begin(struct hy_gc *);
 void gc_mark_range(struct hy_gc *, uintptr_t begin, uintptr_t end);
 /* What p points to, from a place that is updated if it moves … */
@@ -403,9 +404,6 @@ void gc_mark_pointer(struct hy_gc *, const void *p);
 void gc_mark_ambiguous(struct hy_gc *, const void *p);
 /* The words of an object, but not it. */
 void gc_mark_contents(struct hy_gc *, const void *object, bool ignore_self);
-/* So much is pushed that it must be worked on before there is more, or it is
- * dropped: between roots. */
-void gc_mark_make_room(struct hy_gc *);
 /* Until everything reached is marked, with all markers. */
 void gc_mark_drain(struct hy_gc *);
 /* The same by this thread, telling of each object that it marks. */

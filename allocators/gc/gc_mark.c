@@ -698,14 +698,25 @@ unsigned gc_mark_begin(struct hy_gc *gc)
     return all->is_helped ? all->n : 1;
 }
 
-void gc_mark_range(struct hy_gc *gc, uintptr_t begin, uintptr_t end)
+/* What is dropped is looked for below marked objects only, so roots never may
+ * be. */
+static struct marker *with_room(struct hy_gc *gc)
 {
     struct marker *m = &gc->markers->marker[0];
 
+    if (m->top > STACK_WORDS / 2 || m->ranges == RANGES)
+        drain_alone(m);
+    return m;
+}
+
+void gc_mark_range(struct hy_gc *gc, uintptr_t begin, uintptr_t end)
+{
+    struct marker *m = with_room(gc);
+
     begin = (begin + sizeof(uintptr_t) - 1) & ~(sizeof(uintptr_t) - 1);
     end &= ~(sizeof(uintptr_t) - 1);
-    while (begin < end && !push_range(m, begin, end))
-        drain_alone(m);
+    if (begin < end)
+        push_range(m, begin, end);
 }
 
 void gc_mark_pointer(struct hy_gc *gc, const void *p)
@@ -718,15 +729,12 @@ void gc_mark_pointer(struct hy_gc *gc, const void *p)
 
 void gc_mark_ambiguous(struct hy_gc *gc, const void *p)
 {
-    struct marker *m = &gc->markers->marker[0];
-
-    if (has_room(m, 1))
-        push_word(m, gc, (uintptr_t)p, gc->is_compacting);
+    push_word(with_room(gc), gc, (uintptr_t)p, gc->is_compacting);
 }
 
 void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
 {
-    struct marker *m = &gc->markers->marker[0];
+    struct marker *m = with_room(gc);
     struct gc_object o;
 
     if (!gc_find(gc, object, &o) || gc_kind_is_leaf(o.info.kind))
@@ -746,9 +754,10 @@ void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
     const uint64_t pointers = gc->layout[o.info.layout].pointers;
 
     for (size_t i = o.bytes / sizeof *words; i-- > 0;)
-        if (words[i] - (uintptr_t)o.start >= o.bytes && has_room(m, 1) &&
+        if (words[i] - (uintptr_t)o.start >= o.bytes &&
             (!is_precise || (i < 64 && pointers >> i & 1)))
-            push_word(m, gc, words[i], gc->is_compacting && !is_precise);
+            push_word(with_room(gc), gc, words[i],
+                      gc->is_compacting && !is_precise);
 }
 
 /* Scan everything that is marked, or a root itself, again. */
@@ -798,14 +807,6 @@ static void close_door(struct gc_markers *all)
     while (atomic_load(&all->left) < helpers)
         sched_yield();
     all->is_helped = false;
-}
-
-void gc_mark_make_room(struct hy_gc *gc)
-{
-    struct marker *m = &gc->markers->marker[0];
-
-    if (m->top > STACK_WORDS / 2 || m->ranges > RANGES / 2)
-        drain_alone(m);
 }
 
 static void drain_all(struct hy_gc *gc)

@@ -14,6 +14,7 @@
 
 #include "csv.h"
 #include "environment.h"
+#include "fnv1a.h"
 
 enum { PATH_ROOM = 4096 };
 
@@ -29,10 +30,9 @@ static uint64_t hash_of(const struct row *row)
 {
     uint64_t h = cell_hash(&row->key, row->metric, row->at);
 
-    for (const char *c = row->key.session; *c; c++)
-        h = (h ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    h = (h ^ row->key.run) * UINT64_C(0x100000001b3);
-    h = (h ^ row->key.seed) * UINT64_C(0x100000001b3);
+    h = fnv1a(h, row->key.session, strlen(row->key.session));
+    h = fnv1a(h, &row->key.run, sizeof row->key.run);
+    h = fnv1a(h, &row->key.seed, sizeof row->key.seed);
     return h ? h : 1;
 }
 

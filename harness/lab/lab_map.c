@@ -32,6 +32,11 @@ static void add_block(struct lab_map_column *c, size_t row_bytes, size_t from,
     }
 }
 
+uint64_t lab_map_step(uint64_t ops, uint64_t columns)
+{
+    return 1 + (ops - 1) / columns;
+}
+
 void lab_map_add(struct lab_map *m, uint64_t op,
                  const struct live_block block[], size_t n, const char *lo,
                  size_t bytes)

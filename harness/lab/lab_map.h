@@ -19,6 +19,10 @@ struct lab_map {
     } column[LAB_MAP_COLUMNS];
 };
 
+/* Operations from one column to the next, where `ops` of them have at most so
+ * many columns. */
+uint64_t lab_map_step(uint64_t ops, uint64_t columns);
+
 /* Note block[n] of a heap of `bytes` from lo, after `op` operations; not more
  * than LAB_MAP_COLUMNS times. */
 void lab_map_add(struct lab_map *, uint64_t op, const struct live_block block[],

@@ -10,6 +10,7 @@
 
 #include "commands.h"
 #include "mdriver.h"
+#include "op_file.h"
 #include "replay.h"
 #include "trace.h"
 
@@ -118,12 +119,10 @@ static int compile_and_play(struct mdriver *m, size_t t, const char *path)
 
 int mdriver_play(struct mdriver *m)
 {
-    const char *const tmp = getenv("TMPDIR");
     char path[4096];
     int code = EXIT_GOOD;
 
-    snprintf(path, sizeof path, "%s/heapyard-mdriver-XXXXXX",
-             tmp && *tmp ? tmp : "/tmp");
+    snprintf(path, sizeof path, "%s/heapyard-mdriver-XXXXXX", op_file_folder());
     const int fd = mkstemp(path);
     if (fd < 0)
         return complain(m, path, errno);

@@ -2,7 +2,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <ctype.h>
+#define _GNU_SOURCE /* basename of string.h */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,18 +164,11 @@ static void print_scores(const struct mdriver *m, FILE *f)
 
 /* ---- beside others ---- */
 
-static const char *short_name(const struct mdriver *m, size_t a)
-{
-    const char *const slash = strrchr(m->allocator[a], '/');
-
-    return slash ? slash + 1 : m->allocator[a];
-}
-
 static void print_heads(const struct mdriver *m, const char *what, FILE *f)
 {
     fprintf(f, "%-*s", NAME_SHOWN, what);
     for (size_t a = 0; a < m->nallocators; a++)
-        fprintf(f, " %9.9s", short_name(m, a));
+        fprintf(f, " %9.9s", basename(m->allocator[a]));
     fputc('\n', f);
 }
 

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE /* basename of string.h */
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "charts.h"
 #include "commands.h"
 #include "folders.h"
+#include "lab_map.h"
 #include "mdriver.h"
 #include "places.h"
 #include "run_rows.h"
@@ -84,13 +86,12 @@ static int draw_map(const struct mdriver *m, size_t t, const char *folder)
     const struct mdriver_cell *const c = mdriver_cell(m, t, 0);
     char data[PATH_ROOM], image[PATH_ROOM], script[PATH_ROOM], shape[96];
     char title[256], caption[256], why[512];
-    /* as meter lab spaces them */
-    const size_t step = 1 + (m->trace[t].n - 1) / MDRIVER_MAP_COLUMNS;
 
     snprintf(data, sizeof data, "%s/map-%s.tsv", folder, m->trace[t].name);
     snprintf(image, sizeof image, "%s/map-%s.svg", folder, m->trace[t].name);
     snprintf(script, sizeof script, "%s/lab-map.gp", places_plots());
-    snprintf(shape, sizeof shape, "%zu %g %zu", step,
+    snprintf(shape, sizeof shape, "%" PRIu64 " %g %zu",
+             lab_map_step(m->trace[t].n, MDRIVER_MAP_COLUMNS),
              mdriver_value(c, "map_row", "") / 1024, m->trace[t].n);
     snprintf(title, sizeof title, "%s on %s", m->trace[t].name,
              basename(m->solution));

@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fnv1a.h"
 #include "folders.h"
 #include "places.h"
 
@@ -46,15 +47,6 @@ static int refuse(struct solution_made *out, const char *what, int err)
 
 /* ---- the hash ---- */
 
-static uint64_t hash_bytes(uint64_t h, const void *bytes, size_t n)
-{
-    const unsigned char *const p = bytes;
-
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ p[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
-    return h;
-}
-
 /* Returns 0 or an errno. */
 static int hash_file(const char *path, uint64_t *h)
 {
@@ -65,7 +57,7 @@ static int hash_file(const char *path, uint64_t *h)
     if (!f)
         return errno;
     while ((n = fread(block, 1, sizeof block, f)) > 0)
-        *h = hash_bytes(*h, block, n);
+        *h = fnv1a(*h, block, n);
     const int err = ferror(f) ? EIO : 0;
     fclose(f);
     return err;
@@ -88,10 +80,10 @@ static void hash_folder(const char *folder, uint64_t *h)
 static int hash_all(const char *source, struct solution_made *out)
 {
     char folder[SOLUTION_PATH];
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = FNV1A_START;
     const char *const slash = strrchr(source, '/');
 
-    h = hash_bytes(h, out->command, strlen(out->command));
+    h = fnv1a(h, out->command, strlen(out->command));
     const int err = hash_file(source, &h);
     if (err)
         return refuse(out, source, err);

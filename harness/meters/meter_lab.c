@@ -62,7 +62,7 @@ static const char *lab_open(void *arg)
     s->check.is_lab = run->allocator == &malloclab_allocator;
     if (s->check.is_lab && values.v[MAP] > 0)
         s->check.step =
-            1 + (run->trace->totals.ops - 1) / (uint64_t)values.v[MAP];
+            lab_map_step(run->trace->totals.ops, (uint64_t)values.v[MAP]);
     s->own = &s->check;
     return lab_check_open(&s->check, (size_t)run->trace->thread[0].slots)
                ? "no memory for its notes"

@@ -12,7 +12,7 @@ workload=churn:objects=2000:ops=20000
 
 # simulated 0 or 1: whether counts can be had here
 simulated=0
-if command -v valgrind >/dev/null && ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+if command -v valgrind >/dev/null && ! is_sanitized; then
     simulated=1
 fi
 

@@ -72,7 +72,7 @@ expect_usage "$work: no heapyard there" --baseline-build "$work"
 # ---- against its own build ----
 
 metrics=leaked_bytes,checked_ops,rss_peak
-if command -v valgrind >/dev/null && ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+if command -v valgrind >/dev/null && ! is_sanitized; then
     metrics=$metrics,sim_instructions
 fi
 printf 'text before\n' >"$work/gate.md"
@@ -219,7 +219,7 @@ expect_line "$work/err" "^heapyard gate: $work/twice/samples.csv:3: .* stands tw
 # ---- libraries ----
 
 if [ -r "$HEAPYARD_FAULTY/libfaulty-count.so" ] &&
-    ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+    ! is_sanitized; then
     good=$HEAPYARD_FAULTY/libfaulty-count.so
     crashes=$HEAPYARD_FAULTY/libfaulty-crash.so
     gate 0 library --allocator "$good" --baseline-library "$good" \

@@ -77,7 +77,7 @@ expect_line out ', 4 threads, '
 # ---- others ----
 
 is_plain=no
-grep -qaE '__(asan|tsan)_init' "$HEAPYARD" || is_plain=yes
+is_sanitized || is_plain=yes
 if [ $is_plain = yes ]; then
     expect 0 "$HEAPYARD" heap --workload $work_load --csv heap.csv
     expect_line out '^system shows no spans; free blocks are by its own account'

@@ -151,7 +151,7 @@ expect_every_run_once "$folder"
 
 # SIGKILL while the child hangs in its allocator: it dies too.
 if [ -r "$HEAPYARD_FAULTY/libfaulty-hang.so" ] &&
-    ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+    ! is_sanitized; then
     for fault in hang hang-loading hang-leaving; do
         "$HEAPYARD" bench --workload server-sim:heap=1m --scale 0.01 \
             --allocators "$HEAPYARD_FAULTY/libfaulty-$fault.so" --meters time \

@@ -68,10 +68,13 @@ expect_nothing_left()
         tr '\0' ' ' <"/proc/$pid/cmdline"; done)"
 }
 
+# Whether the program is built with a sanitizer.
+is_sanitized() { grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; }
+
 # A program built with a sanitizer brings its own malloc: no preloading.
 need_plain_program()
 {
-    if grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+    if is_sanitized; then
         skip "a library cannot be preloaded into a sanitized program"
     fi
 }

@@ -41,5 +41,7 @@ expect_line "$work/out" '^a program: .* allocations, .* in memory, CPU .* s$'
 
 expect 2 "$HEAPYARD" list churn:objects=none
 expect_line "$work/err" '^heapyard list: churn: objects = none \(want '
+expect 2 "$HEAPYARD" list binary-trees:depth=99
+expect_line "$work/err" '^heapyard list: binary-trees: depth = 99 \(want '
 expect 2 "$HEAPYARD" list nothing:objects=1
 expect_line "$work/err" '"nothing:objects=1" \(want workloads, traces'

@@ -43,7 +43,7 @@ END {
 
 "$HEAPYARD" replay --workload chase-list:nodes=10:rounds=1 --allocator system \
     --meter simulated:cache=off >"$work/out" 2>&1 || :
-if ! command -v valgrind >/dev/null || grep -qaE '__(asan|tsan)_init' "$HEAPYARD" ||
+if ! command -v valgrind >/dev/null || is_sanitized ||
     grep -q 'built without' "$work/out"; then
     echo "not simulated: no valgrind here"
     exit 0

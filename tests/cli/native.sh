@@ -69,7 +69,7 @@ expect 0 "$HEAPYARD" list workloads
 expect_line "$work/out" 'threads 1\.\.256; a program; .* allocations, .* in memory, CPU'
 # Two threads, and so much to mark that markers share it: nobody keeps what is
 # dead (what they exchanged once stayed in vector registers).  A sanitizer does.
-if ! grep -qaE '__(asan|tsan)_init' "$HEAPYARD"; then
+if ! is_sanitized; then
     for run in 1 2 3; do
         expect 0 "$HEAPYARD" replay --workload finalizers --threads 2 \
             --scale 0.01 --allocator gc:markers=2 --meter check

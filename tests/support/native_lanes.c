@@ -93,6 +93,8 @@ struct lane {
     const struct workload *workload;
     uint64_t units; /* begun and ended */
     int open;
+    void (*at_use)(struct native *); /* or NULL */
+    unsigned uses_begun, uses_ended; /* the phases */
     int err;
 };
 
@@ -109,6 +111,22 @@ static void end_unit(struct native *n)
 
     require(--lane->open == 0, "a unit that ends has begun");
     lane->units++;
+}
+
+static void begin_use(struct native *n)
+{
+    struct lane *lane = n->harness;
+
+    lane->uses_begun++;
+    if (lane->at_use)
+        lane->at_use(n);
+}
+
+static void end_use(struct native *n)
+{
+    struct lane *lane = n->harness;
+
+    lane->uses_ended += lane->uses_begun == 1;
 }
 
 static pid_t fork_plainly(struct native *n)
@@ -152,15 +170,34 @@ static void open_lanes(struct lane lane[], const struct program *p,
             .threads = threads,
             .begin = begin_unit,
             .end = end_unit,
+            .use_begin = begin_use,
+            .use_end = end_use,
             .collect = memory->is_collected ? tiny_gc_collect : NULL,
             .fork = fork_plainly,
             .harness = &lane[t]};
     }
 }
 
-struct played native_lanes_play(const struct program *p,
-                                const struct native_memory *memory,
-                                unsigned threads, uint64_t seed)
+static struct played sum_up(const struct lane lane[], unsigned threads)
+{
+    struct played played = {0};
+
+    for (unsigned t = 0; t < threads; t++) {
+        if (!played.err)
+            played.err = lane[t].err;
+        played.allocs += lane[t].native.allocs;
+        played.bytes += lane[t].native.bytes;
+        played.units += lane[t].units;
+        played.uses += lane[t].native.uses;
+        played.use_phases += lane[t].uses_ended;
+    }
+    return played;
+}
+
+struct played native_lanes_play_watched(const struct program *p,
+                                        const struct native_memory *memory,
+                                        unsigned threads, uint64_t seed,
+                                        void (*at_use)(struct native *))
 {
     struct lane lane[NATIVE_LANES_MAX] = {0};
     struct played played = {0};
@@ -176,17 +213,35 @@ struct played native_lanes_play(const struct program *p,
         played.err = p->workload->prepare(&lane[0].native, &shared);
     if (played.err)
         return played;
-    for (unsigned t = 0; t < threads; t++)
+    for (unsigned t = 0; t < threads; t++) {
         lane[t].native.shared = shared;
+        lane[t].at_use = at_use;
+    }
     run_lanes(lane, threads);
     if (p->workload->finish)
         p->workload->finish(&lane[0].native);
-    for (unsigned t = 0; t < threads; t++) {
-        if (!played.err)
-            played.err = lane[t].err;
-        played.allocs += lane[t].native.allocs;
-        played.bytes += lane[t].native.bytes;
-        played.units += lane[t].units;
-    }
-    return played;
+    return sum_up(lane, threads);
+}
+
+struct played native_lanes_play(const struct program *p,
+                                const struct native_memory *memory,
+                                unsigned threads, uint64_t seed)
+{
+    return native_lanes_play_watched(p, memory, threads, seed, NULL);
+}
+
+struct played native_lanes_play_counted(const struct program *p,
+                                        struct counted *c, unsigned threads,
+                                        uint64_t seed)
+{
+    struct native_memory memory = counted_memory(c);
+    struct played played = native_lanes_play(p, &memory, threads, seed);
+
+    if (c->wrong == 0 && c->frees == c->allocs)
+        return played;
+    fprintf(stderr,
+            "native_lanes: %s:%s: %lu of %lu freed, %lu of a wrong size\n",
+            p->workload->name, p->knobs, (unsigned long)c->frees,
+            (unsigned long)c->allocs, (unsigned long)c->wrong);
+    abort();
 }

@@ -27,6 +27,8 @@ struct program {
 struct played {
     int err;                       /* the first of all threads */
     uint64_t allocs, bytes, units; /* of all threads; units begun and ended */
+    uint64_t uses;                 /* of all threads */
+    unsigned use_phases; /* threads whose use began, once, and ended */
 };
 
 /* Play it with so many threads, NATIVE_LANES_MAX at most, the first of which
@@ -34,6 +36,12 @@ struct played {
 struct played native_lanes_play(const struct program *,
                                 const struct native_memory *, unsigned threads,
                                 uint64_t seed);
+
+/* The same; at_use is called in each thread whose use begins. */
+struct played native_lanes_play_watched(const struct program *,
+                                        const struct native_memory *,
+                                        unsigned threads, uint64_t seed,
+                                        void (*at_use)(struct native *));
 
 /* Memory from malloc; all zero but fail_at to begin with. */
 struct counted {
@@ -46,5 +54,11 @@ struct counted {
 
 /* Its hooks, borrowing what counts. */
 struct native_memory counted_memory(struct counted *);
+
+/* native_lanes_play over that memory; a block that is not freed, or by another
+ * size, breaks a rule. */
+struct played native_lanes_play_counted(const struct program *,
+                                        struct counted *, unsigned threads,
+                                        uint64_t seed);
 
 #endif

@@ -7,6 +7,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+int ops_same(const struct op *a, const struct op *b)
+{
+    return a->kind == b->kind && a->thread == b->thread &&
+           a->align_log2 == b->align_log2 && a->object == b->object &&
+           a->size == b->size;
+}
+
 static int put(struct op_sink *sink, const struct op *op)
 {
     struct ops_list *l = (struct ops_list *)sink;

@@ -17,6 +17,9 @@ struct ops_list {
     size_t n, room;
 };
 
+/* Whether they are the same; the names of marks are not looked at. */
+int ops_same(const struct op *, const struct op *);
+
 /* An empty list. */
 void ops_list_init(struct ops_list *);
 /* A list of what the source plays.  Returns its error. */

@@ -23,6 +23,7 @@
 
 #include "archive.h"
 #include "archive_format.h"
+#include "ops_list.h"
 
 enum { LIVE_MAX = 300, WHY_SIZE = 600 };
 
@@ -98,9 +99,7 @@ static void list_free(struct op_list *list)
 
 static int same_op(const struct op *a, const struct op *b)
 {
-    return a->kind == b->kind && a->thread == b->thread &&
-           a->align_log2 == b->align_log2 && a->object == b->object &&
-           a->size == b->size && !a->name == !b->name &&
+    return ops_same(a, b) && !a->name == !b->name &&
            (!a->name || !strcmp(a->name, b->name));
 }
 

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -386,20 +385,6 @@ static uint64_t expected(int program, uint64_t threads)
     }
 }
 
-static struct played play_counted(const struct program *p, struct counted *c,
-                                  unsigned threads, uint64_t seed)
-{
-    struct native_memory memory = counted_memory(c);
-    struct played played = native_lanes_play(p, &memory, threads, seed);
-
-    cr_assert_eq(c->wrong, 0, "%s:%s: %lu frees of a wrong size",
-                 p->workload->name, p->knobs, (unsigned long)c->wrong);
-    cr_assert_eq(c->allocs, c->frees, "%s:%s: %lu of %lu freed",
-                 p->workload->name, p->knobs, (unsigned long)c->frees,
-                 (unsigned long)c->allocs);
-    return played;
-}
-
 /* So that no compiler has left out what is measured. */
 Test(classics_a, every_allocation_of_the_description_is_made_and_freed)
 {
@@ -407,7 +392,8 @@ Test(classics_a, every_allocation_of_the_description_is_made_and_freed)
         for (unsigned t = programs[i].workload->min_threads; t <= 5; t++)
             for (uint64_t seed = 1; seed <= 5; seed++) {
                 struct counted c = {0};
-                struct played played = play_counted(&programs[i], &c, t, seed);
+                struct played played =
+                    native_lanes_play_counted(&programs[i], &c, t, seed);
                 const char *name = programs[i].workload->name;
 
                 cr_assert_eq(played.err, 0, "%s: %d", name, played.err);
@@ -421,9 +407,9 @@ Test(classics_a, every_allocation_of_the_description_is_made_and_freed)
 Test(classics_a, larson_is_the_same_for_the_same_seed)
 {
     struct counted c[3] = {0};
-    struct played one = play_counted(&programs[0], &c[0], 3, 7);
-    struct played again = play_counted(&programs[0], &c[1], 3, 7);
-    struct played other = play_counted(&programs[0], &c[2], 3, 8);
+    struct played one = native_lanes_play_counted(&programs[0], &c[0], 3, 7);
+    struct played again = native_lanes_play_counted(&programs[0], &c[1], 3, 7);
+    struct played other = native_lanes_play_counted(&programs[0], &c[2], 3, 8);
 
     cr_assert_eq(one.bytes, again.bytes);
     cr_assert_neq(one.bytes, other.bytes);
@@ -442,12 +428,13 @@ Test(classics_a, no_memory_is_said_and_leaves_nothing)
                 struct counted once = {.fail_at = at, .fail_for = 1};
                 struct counted after = {.fail_at = at, .fail_for = UINT64_MAX};
 
-                cr_assert_eq(play_counted(&programs[i], &once, t, 1).err,
-                             ENOMEM, "%s: call %lu of %lu",
-                             programs[i].workload->name, (unsigned long)at,
-                             (unsigned long)calls);
-                cr_assert_eq(play_counted(&programs[i], &after, t, 1).err,
-                             ENOMEM);
+                cr_assert_eq(
+                    native_lanes_play_counted(&programs[i], &once, t, 1).err,
+                    ENOMEM, "%s: call %lu of %lu", programs[i].workload->name,
+                    (unsigned long)at, (unsigned long)calls);
+                cr_assert_eq(
+                    native_lanes_play_counted(&programs[i], &after, t, 1).err,
+                    ENOMEM);
             }
         }
 }

@@ -575,15 +575,8 @@ enum { PROGRAMS = COUNT(programs) };
 
 static struct played play(int i, struct counted *c, uint64_t seed)
 {
-    struct native_memory memory = counted_memory(c);
-    struct played played = native_lanes_play(&programs[i].program, &memory,
-                                             programs[i].threads, seed);
-
-    cr_assert_eq(c->wrong, 0, "%lu frees of a wrong size",
-                 (unsigned long)c->wrong);
-    cr_assert_eq(c->frees, c->allocs, "%lu of %lu freed",
-                 (unsigned long)c->frees, (unsigned long)c->allocs);
-    return played;
+    return native_lanes_play_counted(&programs[i].program, c,
+                                     programs[i].threads, seed);
 }
 
 Test(classics_b, programs_allocate_as_much_as_their_page_says)

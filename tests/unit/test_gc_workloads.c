@@ -53,20 +53,6 @@ enum { COLLECTING = sizeof collecting / sizeof *collecting };
 
 /* ---- memory that is freed ---- */
 
-static struct played play_counted(const struct program *p, struct counted *c,
-                                  unsigned threads, uint64_t seed)
-{
-    struct native_memory memory = counted_memory(c);
-    struct played played = native_lanes_play(p, &memory, threads, seed);
-
-    cr_assert_eq(c->wrong, 0, "%s:%s: %lu frees of a wrong size",
-                 p->workload->name, p->knobs, (unsigned long)c->wrong);
-    cr_assert_eq(c->allocs, c->frees, "%s:%s: %lu of %lu freed",
-                 p->workload->name, p->knobs, (unsigned long)c->frees,
-                 (unsigned long)c->allocs);
-    return played;
-}
-
 Test(gc_workloads, all_is_freed_and_right)
 {
     for (int i = 0; i < FREEING; i++)
@@ -74,7 +60,7 @@ Test(gc_workloads, all_is_freed_and_right)
             for (uint64_t seed = 1; seed <= 5; seed++) {
                 struct counted c = {0};
                 struct played played =
-                    play_counted(&freeing[i], &c, threads, seed);
+                    native_lanes_play_counted(&freeing[i], &c, threads, seed);
 
                 cr_assert_eq(played.err, 0, "%s: %d", freeing[i].workload->name,
                              played.err);
@@ -89,9 +75,11 @@ Test(gc_workloads, a_seed_gives_the_same_allocations)
 {
     for (int i = 0; i < FREEING; i++) {
         struct counted c[3] = {0};
-        struct played one = play_counted(&freeing[i], &c[0], 1, 7);
-        struct played again = play_counted(&freeing[i], &c[1], 1, 7);
-        struct played other = play_counted(&freeing[i], &c[2], 1, 8);
+        struct played one = native_lanes_play_counted(&freeing[i], &c[0], 1, 7);
+        struct played again =
+            native_lanes_play_counted(&freeing[i], &c[1], 1, 7);
+        struct played other =
+            native_lanes_play_counted(&freeing[i], &c[2], 1, 8);
         bool is_random = freeing[i].workload == &cache_server_workload;
 
         cr_assert_eq(one.allocs, again.allocs);
@@ -108,8 +96,8 @@ Test(gc_workloads, units_of_work_are_told)
     for (int i = 0; i < FREEING; i++) {
         struct counted c = {0};
 
-        cr_assert_eq(play_counted(&freeing[i], &c, 1, 1).units, want[i], "%s",
-                     freeing[i].workload->name);
+        cr_assert_eq(native_lanes_play_counted(&freeing[i], &c, 1, 1).units,
+                     want[i], "%s", freeing[i].workload->name);
     }
 }
 
@@ -118,7 +106,7 @@ static void fail_at(const struct program *p, uint64_t at, uint64_t calls,
                     unsigned threads)
 {
     struct counted c = {.fail_at = at, .fail_for = calls};
-    int err = play_counted(p, &c, threads, 1).err;
+    int err = native_lanes_play_counted(p, &c, threads, 1).err;
 
     cr_assert_eq(err, ENOMEM, "%s:%s: %d when allocation %lu failed",
                  p->workload->name, p->knobs, err, (unsigned long)at);
@@ -128,7 +116,7 @@ Test(gc_workloads, no_memory_is_said_and_leaves_nothing)
 {
     for (int i = 0; i < FREEING; i++) {
         struct counted c = {0};
-        play_counted(&freeing[i], &c, 1, 1);
+        native_lanes_play_counted(&freeing[i], &c, 1, 1);
         uint64_t calls = c.calls;
 
         for (uint64_t at = 1; at <= calls; at += 1 + (at > 100 ? at / 25 : 0)) {
@@ -143,7 +131,7 @@ Test(gc_workloads, no_memory_for_one_of_two_threads)
 {
     for (int i = 0; i < FREEING; i++) {
         struct counted c = {0};
-        play_counted(&freeing[i], &c, 1, 1);
+        native_lanes_play_counted(&freeing[i], &c, 1, 1);
         uint64_t calls = c.calls;
 
         for (uint64_t at = 1; at < calls; at += calls / 7)
@@ -156,7 +144,8 @@ Test(gc_workloads, what_memory_cannot_do_is_said)
     for (int i = 0; i < COLLECTING; i++) {
         struct counted c = {0};
 
-        cr_assert_eq(play_counted(&collecting[i], &c, 1, 1).err, ENOTSUP);
+        cr_assert_eq(native_lanes_play_counted(&collecting[i], &c, 1, 1).err,
+                     ENOTSUP);
     }
 }
 

@@ -705,14 +705,9 @@ static void expect_same(const struct ops_list *a, const struct ops_list *b,
 {
     cr_assert_eq(a->n, b->n, "%s, seed %" PRIu64 ": %zu operations, want %zu",
                  format, seed, b->n, a->n);
-    for (size_t i = 0; i < a->n; i++) {
-        const struct op *x = &a->ops[i], *y = &b->ops[i];
-
-        cr_assert(x->kind == y->kind && x->thread == y->thread &&
-                      x->object == y->object && x->size == y->size &&
-                      x->align_log2 == y->align_log2,
+    for (size_t i = 0; i < a->n; i++)
+        cr_assert(ops_same(&a->ops[i], &b->ops[i]),
                   "%s, seed %" PRIu64 ": operation %zu", format, seed, i);
-    }
 }
 
 static void round_trip(const char *name, uint64_t seed)

@@ -16,9 +16,8 @@
 
 #include "meeting.h"
 #include "message_queue.h"
-#include "native.h"
+#include "native_lanes.h"
 #include "tiny_gc.h"
-#include "workload.h"
 
 extern const struct workload chase_hash_workload;
 extern const struct workload chase_list_workload;
@@ -30,46 +29,77 @@ extern const struct workload message_pipeline_workload;
 enum { THREADS_MAX = 3, LOG_MAX = 1 << 16 };
 
 /* A workload, small, and what it has to come to with one thread. */
-struct program {
-    const struct workload *workload;
-    const char *knobs;
+struct sample {
+    struct program program;
     uint64_t uses, allocs;
     int is_fixed; /* with every seed the same bytes */
 };
 
-static const struct program programs[] = {
-    {&chase_list_workload, "nodes=300:rounds=4", 1200, 300 * 3 + 2, 0},
-    {&chase_list_workload, "nodes=300:rounds=4:freed=none:noise=3:node=17",
-     1200, 300 * 4 + 1, 0},
-    {&chase_list_workload, "nodes=300:rounds=4:linked=random:noise=0:node=16",
-     1200, 600 + 2, 1},
-    {&chase_tree_workload, "nodes=300:lookups=900", 900, 300 * 3 + 1, 0},
-    {&chase_tree_workload, "nodes=1:lookups=3:freed=none:noise=0", 3, 1, 1},
-    {&chase_hash_workload, "nodes=300:lookups=900:freed=backward", 900,
-     300 * 3 + 2, 0},
-    {&chase_hash_workload, "nodes=300:lookups=900:load=50:freed=forward", 900,
-     300 * 3 + 2, 0},
-    {&layout_workload, "layout=soa:records=256:fields=5:passes=7", 7 * 256, 5,
+static const struct sample samples[] = {
+    {{&chase_list_workload, "nodes=300:rounds=4", 1}, 1200, 300 * 3 + 2, 0},
+    {{&chase_list_workload, "nodes=300:rounds=4:freed=none:noise=3:node=17", 1},
+     1200,
+     300 * 4 + 1,
+     0},
+    {{&chase_list_workload, "nodes=300:rounds=4:linked=random:noise=0:node=16",
+      1},
+     1200,
+     600 + 2,
      1},
-    {&layout_workload, "layout=aos:records=200:used=8:passes=7", 7 * 256, 1, 1},
-    {&layout_workload, "layout=objects:records=256:used=1:passes=7", 7 * 256,
-     256 * 2 + 1, 0},
-    {&layout_workload, "access=scattered:records=256:noise=2:passes=7", 7 * 256,
-     256 * 3 + 1, 0},
-    {&layout_workload, "layout=soa:access=scattered:records=1:passes=7", 7, 8,
+    {{&chase_tree_workload, "nodes=300:lookups=900", 1}, 900, 300 * 3 + 1, 0},
+    {{&chase_tree_workload, "nodes=1:lookups=3:freed=none:noise=0", 1},
+     3,
+     1,
      1},
-    {&false_sharing_workload, "rounds=90", 16 * 90, 16, 1},
-    {&false_sharing_workload, "by=self:align=64:objects=3:rounds=90", 270, 3,
+    {{&chase_hash_workload, "nodes=300:lookups=900:freed=backward", 1},
+     900,
+     300 * 3 + 2,
+     0},
+    {{&chase_hash_workload, "nodes=300:lookups=900:load=50:freed=forward", 1},
+     900,
+     300 * 3 + 2,
+     0},
+    {{&layout_workload, "layout=soa:records=256:fields=5:passes=7", 1},
+     7 * 256,
+     5,
      1},
-    {&message_pipeline_workload, "pass=copy:messages=200", 200,
-     13 + 200 * (1 + 2), 1},
-    {&message_pipeline_workload, "pass=slice:messages=200:parts=10:queue=3",
-     200, 20 + 200, 1},
-    {&message_pipeline_workload,
-     "messages=200:parts=1:queue=1:hops=5:message=33", 200, 200 * (1 + 1 + 5),
+    {{&layout_workload, "layout=aos:records=200:used=8:passes=7", 1},
+     7 * 256,
+     1,
+     1},
+    {{&layout_workload, "layout=objects:records=256:used=1:passes=7", 1},
+     7 * 256,
+     256 * 2 + 1,
+     0},
+    {{&layout_workload, "access=scattered:records=256:noise=2:passes=7", 1},
+     7 * 256,
+     256 * 3 + 1,
+     0},
+    {{&layout_workload, "layout=soa:access=scattered:records=1:passes=7", 1},
+     7,
+     8,
+     1},
+    {{&false_sharing_workload, "rounds=90", 1}, 16 * 90, 16, 1},
+    {{&false_sharing_workload, "by=self:align=64:objects=3:rounds=90", 1},
+     270,
+     3,
+     1},
+    {{&message_pipeline_workload, "pass=copy:messages=200", 1},
+     200,
+     13 + 200 * (1 + 2),
+     1},
+    {{&message_pipeline_workload, "pass=slice:messages=200:parts=10:queue=3",
+      1},
+     200,
+     20 + 200,
+     1},
+    {{&message_pipeline_workload,
+      "messages=200:parts=1:queue=1:hops=5:message=33", 1},
+     200,
+     200 * (1 + 1 + 5),
      1},
 };
-enum { PROGRAMS = sizeof programs / sizeof *programs };
+enum { SAMPLES = sizeof samples / sizeof *samples };
 
 /* ---- memory that counts ---- */
 
@@ -80,7 +110,7 @@ struct label {
     void *start; /* of malloc */
 };
 
-struct counted {
+struct logged {
     pthread_mutex_t lock; /* protects all */
     struct label *live;
     uint64_t calls, allocs, frees, bytes;
@@ -94,14 +124,14 @@ struct counted {
     uint64_t freed[LOG_MAX]; /* calls whose blocks were freed, in order */
 };
 
-static void damage(const struct counted *c)
+static void damage(const struct logged *c)
 {
     for (struct label *l = c->live; l; l = l->next)
         if (l->number == c->damaged)
             ((uint64_t *)(l + 1))[c->damage_word] ^= 1;
 }
 
-static void *give(struct counted *c, size_t size, size_t align, int fill)
+static void *give(struct logged *c, size_t size, size_t align, int fill)
 {
     const uint64_t call = ++c->calls;
     const size_t round = align > 64 ? align : 64;
@@ -127,10 +157,9 @@ static void *give(struct counted *c, size_t size, size_t align, int fill)
     return p;
 }
 
-static void *counted_give(struct heap *heap, size_t size, size_t align,
-                          int fill)
+static void *logged_give(struct heap *heap, size_t size, size_t align, int fill)
 {
-    struct counted *c = (struct counted *)heap;
+    struct logged *c = (struct logged *)heap;
 
     pthread_mutex_lock(&c->lock);
     void *p = give(c, size, align, fill);
@@ -138,17 +167,17 @@ static void *counted_give(struct heap *heap, size_t size, size_t align,
     return p;
 }
 
-static void *counted_alloc(struct heap *heap, size_t size)
+static void *logged_alloc(struct heap *heap, size_t size)
 {
-    return counted_give(heap, size, 0, 0);
+    return logged_give(heap, size, 0, 0);
 }
 
-static void *counted_any(struct heap *heap, size_t size, size_t align)
+static void *logged_any(struct heap *heap, size_t size, size_t align)
 {
-    return counted_give(heap, size, align, 0xa5);
+    return logged_give(heap, size, align, 0xa5);
 }
 
-static void unlink_label(struct counted *c, struct label *label)
+static void unlink_label(struct logged *c, struct label *label)
 {
     if (label->last)
         label->last->next = label->next;
@@ -158,9 +187,9 @@ static void unlink_label(struct counted *c, struct label *label)
         label->next->last = label->last;
 }
 
-static void counted_free(struct heap *heap, void *p, size_t size)
+static void logged_free(struct heap *heap, void *p, size_t size)
 {
-    struct counted *c = (struct counted *)heap;
+    struct logged *c = (struct logged *)heap;
     struct label *label = (struct label *)p - 1;
 
     pthread_mutex_lock(&c->lock);
@@ -174,16 +203,16 @@ static void counted_free(struct heap *heap, void *p, size_t size)
     free(label->start);
 }
 
-static struct counted *counted_new(void)
+static struct logged *logged_new(void)
 {
-    struct counted *c = calloc(1, sizeof *c);
+    struct logged *c = calloc(1, sizeof *c);
 
     cr_assert_not_null(c);
     pthread_mutex_init(&c->lock, NULL);
     return c;
 }
 
-static void counted_end(struct counted *c)
+static void logged_end(struct logged *c)
 {
     while (c->live) {
         struct label *label = c->live;
@@ -195,121 +224,32 @@ static void counted_end(struct counted *c)
     free(c);
 }
 
-static struct native_memory counted_memory(struct counted *c)
+static struct native_memory logged_memory(struct logged *c)
 {
     return (struct native_memory){
         .heap = (struct heap *)c,
-        .alloc = counted_alloc,
-        .alloc_any = counted_any,
-        .dealloc = counted_free,
+        .alloc = logged_alloc,
+        .alloc_any = logged_any,
+        .dealloc = logged_free,
     };
 }
 
 /* ---- running ---- */
 
-struct lane {
-    struct native native;
-    const struct workload *workload;
-    struct counted *counted; /* NULL: another memory */
-    int begun, ended;        /* uses */
-    int err;
-};
-
-static void begin_use(struct native *n)
+static void damage_at_use(struct native *n)
 {
-    struct lane *lane = n->harness;
-    struct counted *c = lane->counted;
+    const struct logged *c = (const struct logged *)n->memory.heap;
 
-    lane->begun++;
-    if (c && c->damaged && !c->damage_at && n->thread == 0)
+    if (c->damaged && !c->damage_at && n->thread == 0)
         damage(c);
 }
 
-static void end_use(struct native *n)
+static struct played play_logged(const struct program *p, struct logged *c,
+                                 unsigned threads, uint64_t seed)
 {
-    struct lane *lane = n->harness;
-
-    lane->ended += lane->begun == 1;
-}
-
-static void *run_lane(void *arg)
-{
-    struct lane *lane = arg;
-
-    lane->err = lane->workload->run(&lane->native);
-    return NULL;
-}
-
-struct played {
-    int err; /* the first of all threads */
-    int spans;
-    uint64_t allocs, bytes, uses;
-};
-
-static void run_lanes(struct lane lane[], unsigned threads)
-{
-    pthread_t id[THREADS_MAX];
-
-    for (unsigned t = 1; t < threads; t++)
-        cr_assert_eq(pthread_create(&id[t], NULL, run_lane, &lane[t]), 0);
-    run_lane(&lane[0]);
-    for (unsigned t = 1; t < threads; t++)
-        pthread_join(id[t], NULL);
-}
-
-static struct played sum_up(const struct lane lane[], unsigned threads)
-{
-    struct played played = {0};
-
-    for (unsigned t = 0; t < threads; t++) {
-        if (!played.err)
-            played.err = lane[t].err;
-        played.spans += lane[t].ended;
-        played.allocs += lane[t].native.allocs;
-        played.bytes += lane[t].native.bytes;
-        played.uses += lane[t].native.uses;
-    }
-    return played;
-}
-
-static struct played play(const struct program *p,
-                          const struct native_memory *memory,
-                          struct counted *counted, unsigned threads,
-                          uint64_t seed)
-{
-    struct lane lane[THREADS_MAX] = {0};
-    struct knob_values knobs;
-    void *shared = NULL;
-    char why[200];
-
-    cr_assert_eq(workload_knobs(p->workload, p->knobs, &knobs, why, sizeof why),
-                 0, "%s", why);
-    for (unsigned t = 0; t < threads; t++) {
-        lane[t].workload = p->workload;
-        lane[t].counted = counted;
-        lane[t].native = (struct native){.memory = *memory,
-                                         .knobs = &knobs,
-                                         .seed = seed * 64 + t,
-                                         .scale = 1,
-                                         .thread = t,
-                                         .threads = threads,
-                                         .use_begin = begin_use,
-                                         .use_end = end_use,
-                                         .harness = &lane[t]};
-    }
-    cr_assert_eq(p->workload->prepare(&lane[0].native, &shared), 0);
-    for (unsigned t = 0; t < threads; t++)
-        lane[t].native.shared = shared;
-    run_lanes(lane, threads);
-    p->workload->finish(&lane[0].native);
-    return sum_up(lane, threads);
-}
-
-static struct played play_counted(const struct program *p, struct counted *c,
-                                  unsigned threads, uint64_t seed)
-{
-    struct native_memory memory = counted_memory(c);
-    struct played played = play(p, &memory, c, threads, seed);
+    struct native_memory memory = logged_memory(c);
+    struct played played =
+        native_lanes_play_watched(p, &memory, threads, seed, damage_at_use);
 
     cr_assert_eq(c->wrong, 0, "%s:%s: %lu frees of a wrong size",
                  p->workload->name, p->knobs, (unsigned long)c->wrong);
@@ -323,50 +263,55 @@ static struct played play_counted(const struct program *p, struct counted *c,
 
 Test(locality, all_is_right_and_freed_by_any_number_of_threads)
 {
-    for (int i = 0; i < PROGRAMS; i++)
+    for (int i = 0; i < SAMPLES; i++)
         for (unsigned threads = 1; threads <= THREADS_MAX; threads++) {
-            struct counted *c = counted_new();
-            struct played p = play_counted(&programs[i], c, threads, threads);
-            const char *name = programs[i].workload->name;
+            struct logged *c = logged_new();
+            struct played p =
+                play_logged(&samples[i].program, c, threads, threads);
+            const char *name = samples[i].program.workload->name;
 
-            cr_assert_eq(p.err, 0, "%s:%s: %d", name, programs[i].knobs, p.err);
-            cr_assert_eq(p.spans, (int)threads, "each begins and ends its use");
+            cr_assert_eq(p.err, 0, "%s:%s: %d", name, samples[i].program.knobs,
+                         p.err);
+            cr_assert_eq(p.use_phases, threads, "each begins and ends its use");
             cr_assert_eq(p.allocs, c->calls, "every allocation is counted");
             cr_assert_eq(p.bytes, c->bytes);
-            counted_end(c);
+            logged_end(c);
         }
 }
 
 Test(locality, allocations_and_uses_are_as_many_as_the_knobs_say)
 {
-    for (int i = 0; i < PROGRAMS; i++) {
-        const struct program *want = &programs[i];
-        struct counted *c = counted_new();
-        struct played p = play_counted(want, c, 1, 1);
+    for (int i = 0; i < SAMPLES; i++) {
+        const struct program *program = &samples[i].program;
+        struct logged *c = logged_new();
+        struct played p = play_logged(program, c, 1, 1);
 
-        cr_expect_eq(p.uses, want->uses, "%s:%s: %lu uses",
-                     want->workload->name, want->knobs, (unsigned long)p.uses);
-        cr_expect_eq(p.allocs, want->allocs, "%s:%s: %lu allocations",
-                     want->workload->name, want->knobs,
+        cr_expect_eq(p.uses, samples[i].uses, "%s:%s: %lu uses",
+                     program->workload->name, program->knobs,
+                     (unsigned long)p.uses);
+        cr_expect_eq(p.allocs, samples[i].allocs, "%s:%s: %lu allocations",
+                     program->workload->name, program->knobs,
                      (unsigned long)p.allocs);
-        counted_end(c);
+        logged_end(c);
     }
 }
 
 Test(locality, a_seed_gives_the_same_allocations)
 {
-    for (int i = 0; i < PROGRAMS; i++) {
+    for (int i = 0; i < SAMPLES; i++) {
         uint64_t bytes[3];
 
         for (int k = 0; k < 3; k++) {
-            struct counted *c = counted_new();
+            struct logged *c = logged_new();
 
-            bytes[k] = play_counted(&programs[i], c, 1, k == 2 ? 8 : 7).bytes;
-            counted_end(c);
+            bytes[k] =
+                play_logged(&samples[i].program, c, 1, k == 2 ? 8 : 7).bytes;
+            logged_end(c);
         }
         cr_expect_eq(bytes[0], bytes[1]);
-        cr_expect_eq(bytes[0] == bytes[2], programs[i].is_fixed, "%s:%s",
-                     programs[i].workload->name, programs[i].knobs);
+        cr_expect_eq(bytes[0] == bytes[2], samples[i].is_fixed, "%s:%s",
+                     samples[i].program.workload->name,
+                     samples[i].program.knobs);
     }
 }
 
@@ -374,14 +319,14 @@ Test(locality, a_seed_gives_the_same_allocations)
 static void freed_first(const char *freed, uint64_t numbers[], uint64_t n)
 {
     char knobs[80];
-    const struct program p = {&chase_list_workload, knobs, 0, 0, 0};
-    struct counted *c = counted_new();
+    const struct program p = {&chase_list_workload, knobs, 1};
+    struct logged *c = logged_new();
 
     snprintf(knobs, sizeof knobs, "nodes=%lu:noise=0:rounds=1:freed=%s",
              (unsigned long)n, freed);
-    cr_assert_eq(play_counted(&p, c, 1, 3).err, 0);
+    cr_assert_eq(play_logged(&p, c, 1, 3).err, 0);
     memcpy(numbers, c->freed, n * sizeof *numbers);
-    counted_end(c);
+    logged_end(c);
 }
 
 Test(locality, a_heap_is_aged_by_frees_in_the_order_asked_for)
@@ -408,13 +353,12 @@ Test(locality, a_heap_is_aged_by_frees_in_the_order_asked_for)
 
 Test(locality, the_alignment_is_asked_for)
 {
-    struct counted *c = counted_new();
-    const struct program p = {&false_sharing_workload, "align=256:rounds=1", 0,
-                              0, 0};
+    struct logged *c = logged_new();
+    const struct program p = {&false_sharing_workload, "align=256:rounds=1", 1};
 
-    cr_assert_eq(play_counted(&p, c, 2, 1).err, 0);
+    cr_assert_eq(play_logged(&p, c, 2, 1).err, 0);
     cr_assert_eq(c->align, 256);
-    counted_end(c);
+    logged_end(c);
 }
 
 /* ---- what goes wrong ---- */
@@ -422,30 +366,30 @@ Test(locality, the_alignment_is_asked_for)
 static void fail_at(const struct program *p, uint64_t at, uint64_t calls,
                     unsigned threads)
 {
-    struct counted *c = counted_new();
+    struct logged *c = logged_new();
 
     c->fail_at = at;
     c->fail_for = calls;
-    int err = play_counted(p, c, threads, 1).err;
+    int err = play_logged(p, c, threads, 1).err;
     cr_assert_eq(err, ENOMEM, "%s:%s: %d when allocation %lu failed",
                  p->workload->name, p->knobs, err, (unsigned long)at);
-    counted_end(c);
+    logged_end(c);
 }
 
 Test(locality, no_memory_is_said_and_leaves_nothing)
 {
-    for (int i = 0; i < PROGRAMS; i++)
+    for (int i = 0; i < SAMPLES; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            struct counted *c = counted_new();
+            struct logged *c = logged_new();
             uint64_t calls;
 
-            play_counted(&programs[i], c, threads, 1);
+            play_logged(&samples[i].program, c, threads, 1);
             calls = c->calls;
-            counted_end(c);
+            logged_end(c);
             for (uint64_t at = 1; at <= calls;
                  at += at > 4 ? 1 + calls / 9 : 1) {
-                fail_at(&programs[i], at, 1, threads);
-                fail_at(&programs[i], at, UINT64_MAX, threads);
+                fail_at(&samples[i].program, at, 1, threads);
+                fail_at(&samples[i].program, at, UINT64_MAX, threads);
             }
         }
 }
@@ -456,40 +400,37 @@ static const struct {
     uint64_t damaged, damage_at; /* at: as the use begins, if 0 */
     size_t word;
 } damages[] = {
-    {{&chase_list_workload, "nodes=9:freed=none:noise=0:rounds=1", 0, 0, 0},
-     5,
-     0,
-     1},
-    {{&chase_list_workload, "nodes=9:freed=random:noise=0:rounds=1", 0, 0, 0},
+    {{&chase_list_workload, "nodes=9:freed=none:noise=0:rounds=1", 1}, 5, 0, 1},
+    {{&chase_list_workload, "nodes=9:freed=random:noise=0:rounds=1", 1},
      12,
      0,
      1},
-    {{&chase_tree_workload, "nodes=9:freed=none:noise=0:lookups=99", 0, 0, 0},
+    {{&chase_tree_workload, "nodes=9:freed=none:noise=0:lookups=99", 1},
      5,
      0,
      3},
-    {{&chase_tree_workload, "nodes=9:freed=none:noise=0:lookups=99", 0, 0, 0},
+    {{&chase_tree_workload, "nodes=9:freed=none:noise=0:lookups=99", 1},
      5,
      0,
      2},
-    {{&chase_hash_workload, "nodes=9:freed=none:noise=0:lookups=99", 0, 0, 0},
+    {{&chase_hash_workload, "nodes=9:freed=none:noise=0:lookups=99", 1},
      5,
      0,
      2},
-    {{&chase_hash_workload, "nodes=9:freed=none:noise=0:lookups=99", 0, 0, 0},
+    {{&chase_hash_workload, "nodes=9:freed=none:noise=0:lookups=99", 1},
      5,
      0,
      1},
-    {{&layout_workload, "layout=soa:records=16:passes=2", 0, 0, 0}, 1, 0, 3},
-    {{&layout_workload, "layout=soa:records=16:passes=2", 0, 0, 0}, 8, 0, 3},
-    {{&layout_workload, "layout=aos:records=16:passes=2", 0, 0, 0}, 1, 0, 9},
-    {{&layout_workload, "records=16:noise=0:passes=2", 0, 0, 0}, 4, 0, 1},
-    {{&false_sharing_workload, "rounds=9", 0, 0, 0}, 5, 0, 0},
+    {{&layout_workload, "layout=soa:records=16:passes=2", 1}, 1, 0, 3},
+    {{&layout_workload, "layout=soa:records=16:passes=2", 1}, 8, 0, 3},
+    {{&layout_workload, "layout=aos:records=16:passes=2", 1}, 1, 0, 9},
+    {{&layout_workload, "records=16:noise=0:passes=2", 1}, 4, 0, 1},
+    {{&false_sharing_workload, "rounds=9", 1}, 5, 0, 0},
     /* the number, the count of stages, and the last word */
-    {{&message_pipeline_workload, "messages=40", 0, 0, 0}, 2, 3, 0},
-    {{&message_pipeline_workload, "messages=40", 0, 0, 0}, 2, 3, 1},
-    {{&message_pipeline_workload, "messages=40", 0, 0, 0}, 2, 3, 255},
-    {{&message_pipeline_workload, "messages=40:pass=slice", 0, 0, 0},
+    {{&message_pipeline_workload, "messages=40", 1}, 2, 3, 0},
+    {{&message_pipeline_workload, "messages=40", 1}, 2, 3, 1},
+    {{&message_pipeline_workload, "messages=40", 1}, 2, 3, 255},
+    {{&message_pipeline_workload, "messages=40:pass=slice", 1},
      1,
      2,
      1 + 15 * 256 + 255},
@@ -499,7 +440,7 @@ Test(locality, a_wrong_bit_is_noticed)
 {
     for (size_t i = 0; i < sizeof damages / sizeof *damages; i++)
         for (unsigned threads = 1; threads <= 2; threads++) {
-            struct counted *c = counted_new();
+            struct logged *c = logged_new();
             const struct program *p = &damages[i].program;
 
             if (threads == 2 && damages[i].damage_at)
@@ -507,10 +448,10 @@ Test(locality, a_wrong_bit_is_noticed)
             c->damaged = damages[i].damaged;
             c->damage_at = damages[i].damage_at;
             c->damage_word = damages[i].word;
-            int err = play_counted(p, c, threads, 1).err;
+            int err = play_logged(p, c, threads, 1).err;
             cr_expect_eq(err, EBADMSG, "%zu: %s:%s: %d", i, p->workload->name,
                          p->knobs, err);
-            counted_end(c);
+            logged_end(c);
         }
 }
 
@@ -541,7 +482,7 @@ Test(locality, knobs_that_do_not_go_together_are_refused)
 
 Test(locality, a_collector_takes_only_what_is_dropped)
 {
-    for (int i = 0; i < PROGRAMS; i++)
+    for (int i = 0; i < SAMPLES; i++)
         for (int layouts = 0; layouts <= 1; layouts++) {
             int base = 0;
             const struct tiny_gc_config config = {.bytes = 16 << 20,
@@ -551,21 +492,23 @@ Test(locality, a_collector_takes_only_what_is_dropped)
             struct native_memory memory;
             struct tiny_gc_counts counts;
 
-            if (programs[i].workload == &false_sharing_workload)
+            if (samples[i].program.workload == &false_sharing_workload)
                 continue; /* it asks for alignment, which this one has not */
             struct tiny_gc *gc = tiny_gc_open(&config, &memory);
             cr_assert_not_null(gc);
-            struct played p = play(&programs[i], &memory, NULL, 1, 1);
+            struct played p =
+                native_lanes_play(&samples[i].program, &memory, 1, 1);
             native_scrub();
             tiny_gc_count(gc, &counts);
-            cr_expect_eq(p.err, 0, "%s:%s: %d", programs[i].workload->name,
-                         programs[i].knobs, p.err);
+            cr_expect_eq(p.err, 0, "%s:%s: %d",
+                         samples[i].program.workload->name,
+                         samples[i].program.knobs, p.err);
             cr_expect_eq(counts.faults, 0, "%s:%s: %s",
-                         programs[i].workload->name, programs[i].knobs,
-                         counts.fault);
+                         samples[i].program.workload->name,
+                         samples[i].program.knobs, counts.fault);
             cr_expect_lt(counts.live, 60, "%s:%s keeps %lu objects",
-                         programs[i].workload->name, programs[i].knobs,
-                         (unsigned long)counts.live);
+                         samples[i].program.workload->name,
+                         samples[i].program.knobs, (unsigned long)counts.live);
             tiny_gc_close(gc);
         }
 }

@@ -368,10 +368,7 @@ Test(trace_fit, the_same_seed_gives_the_same_trace)
     compose(&p, 2, &c);
     cr_assert_eq(a.n, b.n);
     for (size_t i = 0; i < a.n; i++) {
-        same += a.ops[i].kind == b.ops[i].kind &&
-                a.ops[i].object == b.ops[i].object &&
-                a.ops[i].size == b.ops[i].size &&
-                a.ops[i].thread == b.ops[i].thread;
+        same += ops_same(&a.ops[i], &b.ops[i]);
         other += i >= c.n || a.ops[i].kind != c.ops[i].kind ||
                  a.ops[i].size != c.ops[i].size;
     }

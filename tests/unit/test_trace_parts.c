@@ -36,10 +36,7 @@ static struct ops_random some_trace(uint64_t seed)
 static void expect_same(const struct op *a, const struct op *b, uint64_t seed,
                         size_t at)
 {
-    cr_assert(a->kind == b->kind && a->thread == b->thread &&
-                  a->object == b->object && a->size == b->size &&
-                  a->align_log2 == b->align_log2,
-              "seed %" PRIu64 ": operation %zu", seed, at);
+    cr_assert(ops_same(a, b), "seed %" PRIu64 ": operation %zu", seed, at);
 }
 
 static void expect_same_list(const struct ops_list *a, const struct ops_list *b,

@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -238,14 +237,8 @@ static int fork_server_run(struct native *n)
 static int fork_server_check(const struct knob_values *values, char *why,
                              size_t why_size)
 {
-    const double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size,
-             "fork-server: min = %.0f (want at most max, %.0f bytes)", min,
-             max);
-    return EINVAL;
+    return knobs_check_min("fork-server", values->v[KNOB_MIN],
+                           values->v[KNOB_MAX], why, why_size);
 }
 
 const struct workload fork_server_workload = {

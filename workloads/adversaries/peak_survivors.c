@@ -186,14 +186,8 @@ static const struct workload_bound peak_survivors_bound = {
 static int peak_survivors_check(const struct knob_values *values, char *why,
                                 size_t why_size)
 {
-    const double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size,
-             "peak-survivors: min = %.0f (want at most max, %.0f bytes)", min,
-             max);
-    return EINVAL;
+    return knobs_check_min("peak-survivors", values->v[KNOB_MIN],
+                           values->v[KNOB_MAX], why, why_size);
 }
 
 const struct workload peak_survivors_workload = {

@@ -109,9 +109,7 @@ static int cache_scratch_run(struct native *n)
 
 static void free_gifts(struct native *n, struct gifts *gifts)
 {
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, gifts->object,
-                               gifts->object + gifts->threads);
+    native_roots_remove(n, gifts->object, gifts->object + gifts->threads);
     free(gifts);
 }
 
@@ -138,10 +136,7 @@ static int cache_scratch_prepare(struct native *n, void **shared)
     if (!gifts)
         return ENOMEM;
     gifts->threads = n->threads;
-    int err = n->memory.roots_add
-                  ? n->memory.roots_add(n->memory.heap, gifts->object,
-                                        gifts->object + n->threads)
-                  : 0;
+    int err = native_roots_add(n, gifts->object, gifts->object + n->threads);
     if (err) {
         free(gifts);
         return err;

@@ -16,7 +16,6 @@
  */
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "random.h"
@@ -127,14 +126,8 @@ static int glibc_thread_compose(const struct knob_values *values, uint64_t seed,
 static int glibc_thread_check(const struct knob_values *values, char *why,
                               size_t why_size)
 {
-    double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size,
-             "glibc-thread: min = %.0f (want at most max, %.0f bytes)", min,
-             max);
-    return EINVAL;
+    return knobs_check_min("glibc-thread", values->v[KNOB_MIN],
+                           values->v[KNOB_MAX], why, why_size);
 }
 
 const struct workload glibc_thread_workload = {

@@ -25,7 +25,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "native.h"
@@ -201,9 +200,7 @@ static int warm_up(struct native *n, const struct larson *w)
 
 static void larson_free(struct native *n, struct larson *w)
 {
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, w->slot,
-                               w->slot + w->slots * w->lanes);
+    native_roots_remove(n, w->slot, w->slot + w->slots * w->lanes);
     free(w->slot);
     free(w);
 }
@@ -215,10 +212,7 @@ static int larson_init(struct native *n, struct larson *w)
     w->slot = calloc(w->slots * w->lanes, sizeof *w->slot);
     if (!w->slot)
         return ENOMEM;
-    if (!n->memory.roots_add)
-        return 0;
-    return n->memory.roots_add(n->memory.heap, w->slot,
-                               w->slot + w->slots * w->lanes);
+    return native_roots_add(n, w->slot, w->slot + w->slots * w->lanes);
 }
 
 static int larson_prepare(struct native *n, void **shared)
@@ -255,13 +249,8 @@ static void larson_finish(struct native *n)
 static int larson_check(const struct knob_values *values, char *why,
                         size_t why_size)
 {
-    double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size, "larson: min = %.0f (want at most max, %.0f bytes)",
-             min, max);
-    return EINVAL;
+    return knobs_check_min("larson", values->v[KNOB_MIN], values->v[KNOB_MAX],
+                           why, why_size);
 }
 
 const struct workload larson_workload = {

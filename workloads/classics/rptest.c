@@ -23,7 +23,6 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bag.h"
@@ -271,13 +270,8 @@ static int rptest_compose(const struct knob_values *values, uint64_t seed,
 static int rptest_check(const struct knob_values *values, char *why,
                         size_t why_size)
 {
-    double min = values->v[KNOB_MIN], max = values->v[KNOB_MAX];
-
-    if (min <= max)
-        return 0;
-    snprintf(why, why_size, "rptest: min = %.0f (want at most max, %.0f bytes)",
-             min, max);
-    return EINVAL;
+    return knobs_check_min("rptest", values->v[KNOB_MIN], values->v[KNOB_MAX],
+                           why, why_size);
 }
 
 const struct workload rptest_workload = {

@@ -9,12 +9,11 @@
 
 int swap_places_open(struct native *n, size_t count, struct swap_places *out)
 {
-    const struct native_memory *m = &n->memory;
     void *_Atomic *place = calloc(count, sizeof *place);
     int err = place ? 0 : ENOMEM;
 
-    if (!err && m->roots_add)
-        err = m->roots_add(m->heap, (void *)place, (void *)(place + count));
+    if (!err)
+        err = native_roots_add(n, (void *)place, (void *)(place + count));
     if (err) {
         free((void *)place);
         return err;
@@ -25,10 +24,6 @@ int swap_places_open(struct native *n, size_t count, struct swap_places *out)
 
 void swap_places_close(struct native *n, struct swap_places *s)
 {
-    const struct native_memory *m = &n->memory;
-
-    if (m->roots_remove)
-        m->roots_remove(m->heap, (void *)s->place,
-                        (void *)(s->place + s->count));
+    native_roots_remove(n, (void *)s->place, (void *)(s->place + s->count));
     free((void *)s->place);
 }

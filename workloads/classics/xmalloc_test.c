@@ -234,10 +234,7 @@ static int xmalloc_test_prepare(struct native *n, void **shared)
     x->producing = n->threads - n->threads / 2;
     x->stack = calloc(x->limit, sizeof *x->stack);
     if (x->stack)
-        err = n->memory.roots_add
-                  ? n->memory.roots_add(n->memory.heap, x->stack,
-                                        x->stack + x->limit)
-                  : 0;
+        err = native_roots_add(n, x->stack, x->stack + x->limit);
     if (err) {
         free(x->stack);
         free(x);
@@ -254,8 +251,7 @@ static void xmalloc_test_finish(struct native *n)
 {
     struct xmalloc *x = n->shared;
 
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, x->stack, x->stack + x->limit);
+    native_roots_remove(n, x->stack, x->stack + x->limit);
     pthread_cond_destroy(&x->is_taken);
     pthread_cond_destroy(&x->is_filled);
     pthread_mutex_destroy(&x->lock);

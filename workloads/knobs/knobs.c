@@ -318,6 +318,16 @@ int knobs_parse(const char *owner, const struct knob *knobs, const char *text,
     return 0;
 }
 
+int knobs_check_min(const char *owner, double min, double max, char *why,
+                    size_t why_size)
+{
+    if (min <= max)
+        return 0;
+    snprintf(why, why_size, "%s: min = %.0f (want at most max, %.0f bytes)",
+             owner, min, max);
+    return EINVAL;
+}
+
 void knobs_print(FILE *out, const struct knob *knobs)
 {
     for (const struct knob *knob = knobs; knob->name; knob++) {

@@ -38,6 +38,11 @@ struct knob_values {
 int knobs_parse(const char *owner, const struct knob *knobs, const char *text,
                 struct knob_values *values, char *why, size_t why_size);
 
+/* For owners with knobs min and max, in bytes: is min at most max?  If not,
+ * EINVAL and why, as above. */
+int knobs_check_min(const char *owner, double min, double max, char *why,
+                    size_t why_size);
+
 /* Write one line a knob: name, default, range or choices, unit, help. */
 void knobs_print(FILE *, const struct knob *knobs);
 

@@ -11,6 +11,7 @@
 #ifndef HEAPYARD_CHASE_H
 #define HEAPYARD_CHASE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -93,6 +94,13 @@ static inline uint64_t chase_value(uint64_t i)
     return chase_mix(~i);
 }
 
+/* The key of the i-th node where nodes are looked up by keys, another one for
+ * each seed. */
+static inline uint64_t chase_key(uint64_t seed, uint64_t i)
+{
+    return chase_mix(seed + i);
+}
+
 /* What has been found so far, in its order. */
 static inline uint64_t chase_fold(uint64_t sum, uint64_t value)
 {
@@ -107,5 +115,30 @@ static inline uint64_t chase_next(uint64_t value, uint64_t i, uint64_t n)
 
 /* The fold of so many look-ups in a row, the first of them after value 0. */
 uint64_t chase_expect(uint64_t nodes, uint64_t lookups);
+
+/* The use of what is looked up by keys: so many look-ups in a row, each for a
+ * key that follows from the value before.  find returns where the value of a
+ * key is, or NULL; it is a constant, so that the loop is compiled with it.  0,
+ * or EBADMSG: something else was found than is there. */
+static inline int chase_look_up(struct native *n, uint64_t nodes,
+                                uint64_t lookups,
+                                const uint64_t *(*find)(const void *, uint64_t),
+                                const void *built)
+{
+    uint64_t value = 0, sum = 0, done = 0;
+
+    native_use_begin(n);
+    for (; done < lookups; done++) {
+        uint64_t next = chase_next(value, done, nodes);
+        const uint64_t *found = find(built, chase_key(n->seed, next));
+
+        if (!found)
+            break;
+        value = *found;
+        sum = chase_fold(sum, value);
+    }
+    native_use_end(n, done);
+    return done == lookups && sum == chase_expect(nodes, lookups) ? 0 : EBADMSG;
+}
 
 #endif

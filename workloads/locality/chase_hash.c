@@ -43,11 +43,6 @@ struct table {
     unsigned bits; /* 1 or more */
 };
 
-static uint64_t key_of(uint64_t seed, uint64_t i)
-{
-    return chase_mix(seed + i);
-}
-
 static uint64_t place_of(const struct table *t, uint64_t key)
 {
     return key * UINT64_C(0x9e3779b97f4a7c15) >> (64 - t->bits);
@@ -70,7 +65,7 @@ static int build(struct chase *c, struct table *t)
 
         if (!entry)
             return ENOMEM;
-        entry->key = key_of(c->n->seed, i);
+        entry->key = chase_key(c->n->seed, i);
         entry->value = chase_value(i);
         void **place = &t->bucket[place_of(t, entry->key)];
         native_store(c->n, entry, (void **)&entry->next, *place);
@@ -79,32 +74,21 @@ static int build(struct chase *c, struct table *t)
     return 0;
 }
 
-static const struct entry *find(const struct table *t, uint64_t key)
+static inline const uint64_t *find(const void *built, uint64_t key)
 {
+    const struct table *t = built;
     const struct entry *at = t->bucket[place_of(t, key)];
 
     while (at && at->key != key)
         at = at->next;
-    return at;
+    return at ? &at->value : NULL;
 }
 
 static int use(struct native *n, const struct table *t, uint64_t nodes)
 {
     uint64_t lookups = native_scaled(n, n->knobs->v[KNOB_LOOKUPS]);
-    uint64_t value = 0, sum = 0, done = 0;
 
-    native_use_begin(n);
-    for (; done < lookups; done++) {
-        uint64_t next = chase_next(value, done, nodes);
-        const struct entry *found = find(t, key_of(n->seed, next));
-
-        if (!found)
-            break;
-        value = found->value;
-        sum = chase_fold(sum, value);
-    }
-    native_use_end(n, done);
-    return done == lookups && sum == chase_expect(nodes, lookups) ? 0 : EBADMSG;
+    return chase_look_up(n, nodes, lookups, find, t);
 }
 
 static void drop_table(struct chase *c, struct table *t)

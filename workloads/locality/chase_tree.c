@@ -35,12 +35,6 @@ CHASE_KNOBS(200000, 64, sizeof(struct node)),
 };
 /* clang-format on */
 
-/* The key of the i-th node, another one for each seed. */
-static uint64_t key_of(uint64_t seed, uint64_t i)
-{
-    return chase_mix(seed + i);
-}
-
 static int build(struct chase *c, struct node **tree)
 {
     for (uint64_t i = 0; i < c->nodes; i++) {
@@ -49,7 +43,7 @@ static int build(struct chase *c, struct node **tree)
 
         if (!node)
             return ENOMEM;
-        node->key = key_of(c->n->seed, i);
+        node->key = chase_key(c->n->seed, i);
         node->value = chase_value(i);
         for (struct node *at = *tree; at; at = at->child[side]) {
             above = at;
@@ -63,30 +57,20 @@ static int build(struct chase *c, struct node **tree)
     return 0;
 }
 
-static const struct node *find(const struct node *at, uint64_t key)
+static inline const uint64_t *find(const void *built, uint64_t key)
 {
+    const struct node *at = built;
+
     while (at && at->key != key)
         at = at->child[key > at->key];
-    return at;
+    return at ? &at->value : NULL;
 }
 
 static int use(struct native *n, const struct node *tree, uint64_t nodes)
 {
     uint64_t lookups = native_scaled(n, n->knobs->v[KNOB_LOOKUPS]);
-    uint64_t value = 0, sum = 0, done = 0;
 
-    native_use_begin(n);
-    for (; done < lookups; done++) {
-        uint64_t next = chase_next(value, done, nodes);
-        const struct node *found = find(tree, key_of(n->seed, next));
-
-        if (!found)
-            break;
-        value = found->value;
-        sum = chase_fold(sum, value);
-    }
-    native_use_end(n, done);
-    return done == lookups && sum == chase_expect(nodes, lookups) ? 0 : EBADMSG;
+    return chase_look_up(n, nodes, lookups, find, tree);
 }
 
 static void drop_tree(struct chase *c, struct node *tree)

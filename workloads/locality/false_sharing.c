@@ -84,13 +84,18 @@ static bool make(struct native *n, unsigned thread, uint64_t i)
     return true;
 }
 
+/* Returns whether this thread makes and drops the objects of that one. */
+static bool cares_for(const struct native *n, unsigned thread)
+{
+    return n->knobs->v[KNOB_BY] == BY_SELF ? thread == n->thread
+                                           : n->thread == 0;
+}
+
 static int make_objects(struct native *n)
 {
-    const bool by_self = n->knobs->v[KNOB_BY] == BY_SELF;
-
     for (uint64_t i = 0; i < common_of(n)->count; i++)
         for (unsigned t = 0; t < n->threads; t++)
-            if ((by_self ? t == n->thread : n->thread == 0) && !make(n, t, i))
+            if (cares_for(n, t) && !make(n, t, i))
                 return ENOMEM;
     return 0;
 }
@@ -134,12 +139,11 @@ static int use(struct native *n)
 /* When all have used theirs: who made them drops them. */
 static void drop_objects(struct native *n)
 {
-    const bool by_self = n->knobs->v[KNOB_BY] == BY_SELF;
     const struct common *c = common_of(n);
 
     for (uint64_t i = 0; i < c->count; i++)
         for (unsigned t = 0; t < n->threads; t++)
-            if (by_self ? t == n->thread : n->thread == 0)
+            if (cares_for(n, t))
                 native_drop(n, *object_of(n, t, i), c->bytes);
 }
 
@@ -168,9 +172,7 @@ static int false_sharing_prepare(struct native *n, void **shared)
     c->object = calloc(c->count * n->threads, sizeof *c->object);
     if (!c->object)
         goto free_common;
-    if (n->memory.roots_add &&
-        n->memory.roots_add(n->memory.heap, c->object,
-                            c->object + c->count * n->threads))
+    if (native_roots_add(n, c->object, c->object + c->count * n->threads))
         goto free_objects;
     *shared = c;
     return 0;
@@ -185,9 +187,7 @@ static void false_sharing_finish(struct native *n)
 {
     struct common *c = n->shared;
 
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, c->object,
-                               c->object + c->count * n->threads);
+    native_roots_remove(n, c->object, c->object + c->count * n->threads);
     free(c->object);
     free(c);
 }

@@ -353,9 +353,9 @@ static int message_pipeline_prepare(struct native *n, void **shared)
     struct common *c = calloc(1, sizeof *c);
     int err = c ? make_queues(n, c) : ENOMEM;
 
-    if (!err && n->memory.roots_add)
-        err = n->memory.roots_add(n->memory.heap, (void *)c->places,
-                                  (void *)(c->places + c->place_count));
+    if (!err)
+        err = native_roots_add(n, (void *)c->places,
+                               (void *)(c->places + c->place_count));
     if (err) {
         if (c)
             free_common(c);
@@ -370,9 +370,8 @@ static void message_pipeline_finish(struct native *n)
 {
     struct common *c = n->shared;
 
-    if (n->memory.roots_remove)
-        n->memory.roots_remove(n->memory.heap, (void *)c->places,
-                               (void *)(c->places + c->place_count));
+    native_roots_remove(n, (void *)c->places,
+                        (void *)(c->places + c->place_count));
     free_common(c);
 }
 
