@@ -13,12 +13,12 @@
 
 #include "app_list.h"
 #include "app_suite.h"
+#include "arguments.h"
 #include "carry_out.h"
 #include "commands.h"
 #include "environment.h"
 #include "folders.h"
 #include "hyperfine.h"
-#include "numbers.h"
 #include "places.h"
 #include "report.h"
 #include "result_files.h"
@@ -56,40 +56,22 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void set_count(struct argp_state *state, const char *name,
-                      const char *arg, uint64_t min, uint64_t max,
-                      uint64_t *out)
-{
-    if (number_parse(arg, min, max, out))
-        argp_error(state, "--%s = %s (want %llu..%llu)", name, arg,
-                   (unsigned long long)min, (unsigned long long)max);
-}
-
-static void add_names(struct argp_state *state, struct app_names_list *list,
-                      const char *names)
-{
-    char why[256];
-
-    if (app_names_add(list, names, why, sizeof why))
-        argp_error(state, "%s", why);
-}
-
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
 {
     struct apps_args *a = state->input;
 
     switch (key) {
     case 'a':
-        add_names(state, &a->arms, arg);
+        app_names_argument(state, &a->arms, arg);
         return 0;
     case 'r':
-        set_count(state, "runs", arg, 1, RUNS_MAX, &a->runs);
+        argument_whole(state, "runs", arg, 1, RUNS_MAX, &a->runs);
         return 0;
     case KEY_MEMORY_RUNS:
-        set_count(state, "memory-runs", arg, 0, RUNS_MAX, &a->memory_runs);
+        argument_whole(state, "memory-runs", arg, 0, RUNS_MAX, &a->memory_runs);
         return 0;
     case 's':
-        set_count(state, "seed", arg, 0, UINT64_MAX, &a->seed);
+        argument_whole(state, "seed", arg, 0, UINT64_MAX, &a->seed);
         return 0;
     case KEY_BASELINE:
         a->baseline = arg;
@@ -101,7 +83,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
         a->is_list = 1;
         return 0;
     case ARGP_KEY_ARG:
-        add_names(state, &a->apps, arg);
+        app_names_argument(state, &a->apps, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -12,12 +12,12 @@
 #include <unistd.h>
 
 #include "app_list.h"
+#include "arguments.h"
 #include "carry_out.h"
 #include "commands.h"
 #include "fidelity_run.h"
 #include "folders.h"
 #include "hyperfine.h"
-#include "numbers.h"
 #include "result_files.h"
 #include "terminal.h"
 
@@ -57,46 +57,29 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void set_count(struct argp_state *state, const char *name,
-                      const char *arg, uint64_t max, uint64_t *out)
-{
-    if (number_parse(arg, 1, max, out))
-        argp_error(state, "--%s = %s (want 1..%llu)", name, arg,
-                   (unsigned long long)max);
-}
-
-static void add_names(struct argp_state *state, struct app_names_list *list,
-                      const char *names)
-{
-    char why[256];
-
-    if (app_names_add(list, names, why, sizeof why))
-        argp_error(state, "%s", why);
-}
-
 static error_t parse_opt(int key, char *arg, struct argp_state *state)
 {
     struct fidelity_args *a = state->input;
 
     switch (key) {
     case 'a':
-        add_names(state, &a->arms, arg);
+        app_names_argument(state, &a->arms, arg);
         return 0;
     case 'r':
-        set_count(state, "runs", arg, FIDELITY_BLOCKS_MAX, &a->runs);
+        argument_whole(state, "runs", arg, 1, FIDELITY_BLOCKS_MAX, &a->runs);
         return 0;
     case KEY_MEMORY_RUNS:
-        set_count(state, "memory-runs", arg, FIDELITY_BLOCKS_MAX,
-                  &a->memory_runs);
+        argument_whole(state, "memory-runs", arg, 1, FIDELITY_BLOCKS_MAX,
+                       &a->memory_runs);
         return 0;
     case 's':
-        set_count(state, "seed", arg, UINT64_MAX, &a->seed);
+        argument_whole(state, "seed", arg, 0, UINT64_MAX, &a->seed);
         return 0;
     case 'o':
         a->out = arg;
         return 0;
     case ARGP_KEY_ARG:
-        add_names(state, &a->apps, arg);
+        app_names_argument(state, &a->apps, arg);
         return 0;
     case ARGP_KEY_END:
         for (size_t i = 0; i < a->arms.n; i++)
@@ -104,9 +87,9 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
                 argp_error(state, "--allocators = own (want allocators that "
                                   "a replay can have too)");
         if (!a->apps.n)
-            add_names(state, &a->apps, program_presets);
+            app_names_argument(state, &a->apps, program_presets);
         if (!a->arms.n)
-            add_names(state, &a->arms, allocator_presets);
+            app_names_argument(state, &a->arms, allocator_presets);
         if (a->arms.n < 2 || a->arms.n > FIDELITY_ARMS_MAX)
             argp_error(state, "--allocators = %s (want 2..%d names)",
                        a->arms.name[0], FIDELITY_ARMS_MAX);

@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "callgrind_requests.h"
 #include "child.h"
 #include "commands.h"
@@ -61,15 +62,6 @@ static const struct argp_option options[] = {
     {0},
 };
 
-static void parse_whole(struct argp_state *state, const char *name,
-                        const char *arg, uint64_t min, uint64_t max,
-                        uint64_t *out)
-{
-    if (number_parse(arg, min, max, out))
-        argp_error(state, "--%s = %s (want %llu..%llu)", name, arg,
-                   (unsigned long long)min, (unsigned long long)max);
-}
-
 static void set_meter(struct argp_state *state, struct replay_args *a,
                       const char *arg)
 {
@@ -99,7 +91,7 @@ static error_t parse_hidden(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RESULT:
     case KEY_PAGE:
-        parse_whole(state, "fd", arg, 0, INT_MAX, &n);
+        argument_whole(state, "fd", arg, 0, INT_MAX, &n);
         *(key == KEY_PAGE ? &a->child.page_fd : &a->child.result_fd) = (int)n;
         a->by_hand = 0;
         return 0;
@@ -134,17 +126,17 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
                        arg);
         return 0;
     case 'W':
-        parse_whole(state, "window", arg, 0, UINT32_MAX, &a->child.window);
+        argument_whole(state, "window", arg, 0, UINT32_MAX, &a->child.window);
         if (a->child.window && a->child.window < REPLAY_WINDOW_MIN)
             argp_error(state, "--window = %s (want 0, or %d..%u)", arg,
                        REPLAY_WINDOW_MIN, UINT32_MAX);
         return 0;
     case 'n':
-        parse_whole(state, "threads", arg, 1, OP_MAX_THREADS, &n);
+        argument_whole(state, "threads", arg, 1, OP_MAX_THREADS, &n);
         a->request.threads = (unsigned)n;
         return 0;
     case 's':
-        parse_whole(state, "seed", arg, 0, UINT64_MAX, &a->request.seed);
+        argument_whole(state, "seed", arg, 0, UINT64_MAX, &a->request.seed);
         return 0;
     case 'x':
         if (real_parse(arg, 1e-6, 1e6, &a->request.scale))

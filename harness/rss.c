@@ -6,7 +6,8 @@
  * not at all until it is touched.  File pages (the mapped trace, libraries)
  * and pages shared with the runner are not the allocator's.
  *
- * Source: proc(5), /proc/PID/status and /proc/PID/fd; memfd_create(2).
+ * Source: proc(5), /proc/PID/status, smaps_rollup and /proc/PID/fd;
+ * memfd_create(2).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -22,12 +23,16 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static int read_anon(pid_t pid, uint64_t *bytes)
+/* The figure of a line of /proc/PID/FILE, which is in KiB. */
+static int read_line(pid_t pid, const char *file, const char *line,
+                     uint64_t *bytes)
 {
-    char path[40] = "/proc/self/status", text[2048];
+    char path[48], text[2048];
 
     if (pid)
-        snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+        snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, file);
+    else
+        snprintf(path, sizeof path, "/proc/self/%s", file);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno;
@@ -38,10 +43,10 @@ static int read_anon(pid_t pid, uint64_t *bytes)
     if (err)
         return err;
     text[n] = 0;
-    const char *line = strstr(text, "\nRssAnon:");
-    if (!line)
+    const char *found = strstr(text, line);
+    if (!found)
         return ESRCH; /* a zombie has no memory lines */
-    *bytes = strtoull(line + strlen("\nRssAnon:"), NULL, 10) * 1024;
+    *bytes = strtoull(found + strlen(line), NULL, 10) * 1024;
     return 0;
 }
 
@@ -85,9 +90,14 @@ static uint64_t memory_files(pid_t pid)
 
 int rss_held(pid_t pid, uint64_t *bytes)
 {
-    const int err = read_anon(pid, bytes);
+    const int err = read_line(pid, "status", "\nRssAnon:", bytes);
 
     if (!err)
         *bytes += memory_files(pid);
     return err;
+}
+
+int rss_shared_out(pid_t pid, uint64_t *bytes)
+{
+    return read_line(pid, "smaps_rollup", "\nPss:", bytes);
 }

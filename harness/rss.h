@@ -15,4 +15,8 @@
  * malloc; about 25 us. */
 int rss_held(pid_t pid, uint64_t *bytes);
 
+/* Pss of /proc/PID/smaps_rollup, in bytes: exact at that moment, each page
+ * divided by how many processes map it.  Returns as rss_held does. */
+int rss_shared_out(pid_t pid, uint64_t *bytes);
+
 #endif

@@ -2,8 +2,11 @@
  *
  * SPDX-License-Identifier: Apache-2.0
  */
+#define _GNU_SOURCE /* argp.h */
+
 #include "app_list.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +49,16 @@ int app_names_add(struct app_names_list *l, const char *names, char *why,
         names += n + 1;
     }
     return err;
+}
+
+void app_names_argument(const struct argp_state *state,
+                        struct app_names_list *l, const char *names)
+{
+    char why[256];
+    int err = app_names_add(l, names, why, sizeof why);
+
+    if (err)
+        argp_error(state, "%s", err == EINVAL ? why : strerror(err));
 }
 
 int app_names_preset(struct app_names_list *apps, struct app_names_list *arms,

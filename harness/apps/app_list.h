@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+struct argp_state;
+
 enum { APP_LIST_MAX = 48 };
 
 struct app_names_list {
@@ -18,6 +20,10 @@ struct app_names_list {
  * one that is there already, or too many; or ENOMEM. */
 int app_names_add(struct app_names_list *, const char *names, char *why,
                   size_t why_size);
+/* The same for an argument of the command line, where a fault ends the
+ * program. */
+void app_names_argument(const struct argp_state *, struct app_names_list *,
+                        const char *names);
 /* Where nothing was named: all programs that there are, and the allocators of
  * app_arm.h.  Returns 0, or an errno and why. */
 int app_names_preset(struct app_names_list *apps, struct app_names_list *arms,

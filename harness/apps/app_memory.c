@@ -4,45 +4,14 @@
  * process held before the program began, so that the two can be compared.
  * Between two samples a peak may hide; where the program left by exit(), the
  * kernel's high-water mark bounds it: VmHWM less file pages, of which there
- * are most at the end.
- *
- * Source: proc(5), /proc/PID/smaps_rollup.
+ * are most at the end (proc(5)).
  *
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "app_memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "rss.h"
 #include "ticks.h"
-
-int app_memory_pss(pid_t pid, uint64_t *bytes)
-{
-    char path[48], text[2048];
-
-    snprintf(path, sizeof path, "/proc/%ld/smaps_rollup", (long)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    int err = n < 0 ? errno : 0;
-
-    close(fd);
-    if (err)
-        return err;
-    text[n] = 0;
-    const char *line = strstr(text, "\nPss:");
-    if (!line)
-        return ESRCH; /* a zombie has no memory */
-    *bytes = strtoull(line + strlen("\nPss:"), NULL, 10) * 1024;
-    return 0;
-}
 
 static void find_program(struct app_memory *m)
 {
@@ -71,7 +40,7 @@ void app_memory_tick(void *app_memory, pid_t command)
     (void)command;
     if (!m->pid)
         find_program(m);
-    if (!m->pid || rss_held(m->pid, &held) || app_memory_pss(m->pid, &pss))
+    if (!m->pid || rss_held(m->pid, &held) || rss_shared_out(m->pid, &pss))
         return;
     uint64_t now = clock_wall_ns();
     double dt = m->samples ? (double)(now - m->last_ns) * 1e-9 : 0;

@@ -32,10 +32,6 @@ struct app_memory {
 /* Take a sample of the program, if it has begun. */
 void app_memory_tick(void *app_memory, pid_t command);
 
-/* Pss of /proc/PID/smaps_rollup, in bytes: exact at that moment, each page
- * divided by how many processes map it.  Returns 0 or an errno. */
-int app_memory_pss(pid_t, uint64_t *bytes);
-
 /* Add rss_peak, rss_mean, rss_end, rss_baseline, pss_peak, pss_mean and
  * rss_hwm, as results/README.md defines them, as far as they are known.
  * Returns 0 or ENOMEM. */
