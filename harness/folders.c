@@ -9,6 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
+
+enum { NAMES_MAX = 1000 };
 
 void folder_name(const char *what, char *out, size_t size)
 {
@@ -19,6 +22,8 @@ void folder_name(const char *what, char *out, size_t size)
     localtime_r(&now, &local);
     strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &local);
     snprintf(out, size, "results/out/%s-%s", stamp, what);
+    for (unsigned n = 2; !access(out, F_OK) && n < NAMES_MAX; n++)
+        snprintf(out, size, "results/out/%s-%s-%u", stamp, what, n);
 }
 
 int make_folders(const char *path)
