@@ -181,6 +181,16 @@ static int extend(struct hy_gc *gc, size_t count)
     return 0;
 }
 
+void gc_blocks_populate_marks(struct hy_gc *gc)
+{
+    const size_t end = gc->extent >> BLOCK_SHIFT;
+
+    if (end > gc->populated)
+        os_pages_populate(gc->mark + gc->populated * MARKS_A_BLOCK,
+                          (end - gc->populated) * MARKS_A_BLOCK);
+    gc->populated = end;
+}
+
 /* ---- taking ---- */
 
 /* The first free block from b, or the end of the extent. */

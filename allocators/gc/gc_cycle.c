@@ -203,7 +203,7 @@ static void collect(struct hy_gc *gc, struct hy_gc_event *e)
                             gc_dying_may_move(gc) == 0;
         next_epoch(gc);
     }
-    e->markers = gc_mark_begin(gc);
+    gc_mark_begin(gc);
     drop_all_runs(gc);
     mark_roots(gc, is_full);
     gc_mark_drain(gc);
@@ -214,6 +214,7 @@ static void collect(struct hy_gc *gc, struct hy_gc_event *e)
 
     e->marked_objects = tally.objects;
     e->marked_bytes = tally.bytes;
+    e->markers = tally.markers;
     if (gc->is_compacting)
         gc_compact_move(gc, &e->moved_objects, &e->moved_bytes);
     e->kind = gc->is_compacting ? HY_GC_COMPACTING : e->kind;
@@ -267,6 +268,7 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
         (gc->hooks.begin && !gc->hooks.begin(gc->hooks.arg)))
         return;
     gc_markers_start(gc);
+    gc_blocks_populate_marks(gc);
     e.kind = kind == HY_GC_MINOR && may_be_minor(gc) ? HY_GC_MINOR : HY_GC_FULL;
     e.number = gc->stats.collections + 1;
     e.allocated_bytes = atomic_load(&gc->since_bytes);

@@ -176,6 +176,7 @@ struct hy_gc {
     int32_t *next;         /* [b]: the to_sweep lists */
     uint64_t *large_bytes; /* [b]: of heads: bytes asked for */
     size_t free_blocks, free_hint, used_blocks, limit_blocks;
+    size_t populated; /* blocks whose marks are in memory */
     struct gc_bin bin[BINS];
     struct hy_gc_thread *threads;
     unsigned nthreads;
@@ -333,6 +334,9 @@ void gc_blocks_close(struct hy_gc *);
  * NO_BLOCK if that would pass the limit. */
 int32_t gc_blocks_take(struct hy_gc *, size_t count, size_t align);
 void gc_blocks_give(struct hy_gc *, size_t first, size_t count);
+/* Bring the marks of blocks that are new since the last call into memory, so
+ * that no marker has to wait for a fault in a pause. */
+void gc_blocks_populate_marks(struct hy_gc *);
 /* Give memory of free blocks back to the system beyond `keep` of them. */
 void gc_blocks_trim(struct hy_gc *, size_t keep);
 
@@ -393,10 +397,11 @@ void gc_markers_forget(struct hy_gc *); /* in a forked child */
 void gc_markers_start(struct hy_gc *);
 struct gc_tally {
     uint64_t objects, bytes;
+    unsigned markers; /* that took part */
 };
-/* Begin, with so many markers; then mark what words and objects reach.  Roots
- * make room: a stack that is rather full is worked off before it takes more. */
-unsigned gc_mark_begin(struct hy_gc *);
+/* Begin; then mark what words and objects reach.  Roots make room: a stack that
+ * is rather full is worked off before it takes more. */
+void gc_mark_begin(struct hy_gc *);
 void gc_mark_range(struct hy_gc *, uintptr_t begin, uintptr_t end);
 /* What p points to, from a place that is updated if it moves … */
 void gc_mark_pointer(struct hy_gc *, const void *p);

@@ -9,8 +9,11 @@
  * Long objects are scanned a part at a time; what is left of one, as a range,
  * waits on a stack of its own until there are no words.
  *
- * The collecting thread is marker 0.  The others sleep between collections;
- * when one has nothing to do it says so, and the next that is busy and has
+ * The collecting thread is marker 0.  The others sleep between collections, and
+ * are called when it has marked for a while: what is little is done sooner
+ * alone, and by then the processors of stopped threads are idle, so that a
+ * helper wakes on one of these and not behind marker 0.
+ * When one has nothing to do it says so, and the next that is busy and has
  * words to spare gives the lower half of its stack: the oldest, which lead to
  * the most.  Two markers may mark the same object, which costs its scan twice
  * and nothing else; so marks are plain stores.
@@ -42,10 +45,10 @@ enum {
     STACK_LIMIT = STACK_WORDS - QUEUE * (SMALL_MAX / sizeof(uintptr_t)),
     STACK_KEPT = 1 << 20, /* bytes in memory between collections */
     RANGES = STACK_BYTES / sizeof(struct gc_range),
-    POOL_WORDS = 4096,    /* given away and not taken yet */
-    GIVE_LEAST = 4,       /* words on a stack that is asked to give */
-    HELP_OBJECTS = 30000, /* fewer are marked by one alone: waking another
-                             takes as long */
+    POOL_WORDS = 4096, /* given away and not taken yet */
+    GIVE_LEAST = 4,    /* words on a stack that is asked to give */
+    HELP_BLOCKS = 32,  /* helpers start when so many are in use */
+    CALL_ROUNDS = 128, /* of QUEUE words, before helpers are called */
     SPIN = 200
 };
 
@@ -56,6 +59,8 @@ struct marker {
     size_t ranges;
     struct gc_tally tally;
     bool has_dropped;
+    unsigned until_call; /* rounds, of marker 0; 0: helpers are called, or are
+                            not wanted */
     struct hy_gc *gc;
     pthread_t thread;
     bool is_running;
@@ -80,7 +85,6 @@ struct gc_markers {
     unsigned arrived;                       /* markers, with marker 0 */
     _Atomic uint32_t left; /* helpers that came and are through */
     uintptr_t pool[POOL_WORDS];
-    uint64_t last_objects; /* marked by the last collection */
     const struct teller *teller;
     struct marker marker[HY_GC_MARKERS_MAX];
 };
@@ -324,6 +328,8 @@ visit(struct marker *m, const struct view *v, struct hot *h,
 
 /* ---- sharing ---- */
 
+enum { WORK_END = 1, WORK_STEP = 2 }; /* of work_word */
+
 /* Word by word, through a general register: memcpy would leave these words in
  * vector registers that little else overwrites (AVX-512's), and the next
  * collection would find them there, in the frame of the signal that stops the
@@ -360,6 +366,23 @@ static void look_for_idle(struct gc_markers *all, struct marker *m)
         !atomic_load_explicit(&all->pooled, memory_order_relaxed) &&
         m->top - m->bottom >= GIVE_LEAST)
         give(all, m);
+}
+
+static void call_helpers(struct gc_markers *all)
+{
+    pthread_mutex_lock(&all->pool_lock);
+    all->is_open = true;
+    pthread_mutex_unlock(&all->pool_lock);
+    atomic_fetch_add(&all->work_word, WORK_STEP);
+    gc_futex_wake_all(&all->work_word);
+}
+
+/* Once a round. */
+static void share(struct gc_markers *all, struct marker *m)
+{
+    if (m->until_call && !--m->until_call)
+        call_helpers(all);
+    look_for_idle(all, m);
 }
 
 /* Take what was given, or find that all are idle, and so that nobody will give
@@ -472,7 +495,7 @@ drain_words(struct marker *m, const struct view *v, struct hot *h,
             look_up(m, v, h, *--h->top, teller, place);
         }
         if (!is_alone)
-            WITH_MARKER(look_for_idle(m->gc->markers, m));
+            WITH_MARKER(share(m->gc->markers, m));
         WITH_MARKER(check_stack(m));
     }
 }
@@ -543,8 +566,6 @@ static void drain_alone(struct marker *m)
 }
 
 /* ---- helpers ---- */
-
-enum { WORK_END = 1, WORK_STEP = 2 };
 
 /* One that wakes too late does not come in, so nobody waits for it. */
 static bool come_in(struct gc_markers *all)
@@ -621,17 +642,11 @@ int gc_markers_open(struct hy_gc *gc)
     return 0;
 }
 
-static bool wants_helpers(const struct gc_markers *all)
-{
-    return all->n > 1 && all->last_objects >= HELP_OBJECTS;
-}
-
-/* Helpers start with the first collection that is worth it. */
 void gc_markers_start(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
 
-    if (!wants_helpers(all))
+    if (gc->used_blocks < HELP_BLOCKS)
         return;
     for (unsigned i = 1; i < all->n; i++)
         if (!all->marker[i].is_running && start_helper(&all->marker[i]))
@@ -671,18 +686,17 @@ void gc_markers_forget(struct hy_gc *gc)
 
 /* ---- a collection ---- */
 
-unsigned gc_mark_begin(struct hy_gc *gc)
+void gc_mark_begin(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
 
-    all->is_helped = wants_helpers(all);
+    all->is_helped = all->n > 1 && all->marker[1].is_running;
     pthread_mutex_lock(&all->pool_lock);
     atomic_store(&all->idle, 0);
     atomic_store(&all->is_over, 0);
     atomic_store(&all->pooled, 0);
     atomic_store(&all->left, 0);
     all->arrived = 1;
-    all->is_open = all->is_helped;
     pthread_mutex_unlock(&all->pool_lock);
     for (unsigned i = 0; i < all->n; i++) {
         struct marker *m = &all->marker[i];
@@ -691,11 +705,7 @@ unsigned gc_mark_begin(struct hy_gc *gc)
         m->tally = (struct gc_tally){0};
         m->has_dropped = false;
     }
-    if (all->is_helped) {
-        atomic_fetch_add(&all->work_word, WORK_STEP);
-        gc_futex_wake_all(&all->work_word);
-    }
-    return all->is_helped ? all->n : 1;
+    all->marker[0].until_call = all->is_helped ? CALL_ROUNDS : 0;
 }
 
 /* What is dropped is looked for below marked objects only, so roots never may
@@ -814,6 +824,8 @@ static void drain_all(struct hy_gc *gc)
     struct gc_markers *all = gc->markers;
 
     if (all->is_helped) {
+        atomic_fetch_add(&all->work_word, WORK_STEP);
+        gc_futex_wake_all(&all->work_word);
         drain_with_others(&all->marker[0]);
         close_door(all);
     } else {
@@ -843,7 +855,7 @@ void gc_mark_drain_telling(struct hy_gc *gc,
 struct gc_tally gc_mark_end(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
-    struct gc_tally sum = {0};
+    struct gc_tally sum = {.markers = all->arrived};
 
     for (unsigned i = 0; i < all->n; i++) {
         struct marker *m = &all->marker[i];
@@ -855,7 +867,6 @@ struct gc_tally gc_mark_end(struct hy_gc *gc)
         os_pages_discard((char *)m->range + STACK_KEPT,
                          STACK_BYTES - STACK_KEPT);
     }
-    all->last_objects = sum.objects;
     return sum;
 }
 

@@ -489,6 +489,7 @@ static void listen(const struct hy_gc_event *event, void *arg)
     s->events++;
     s->has_moved |= event->moved_objects > 0;
     s->counts->collections++;
+    s->counts->helped += event->markers > 1;
     s->counts->minor += event->kind == HY_GC_MINOR;
     s->counts->compacting += event->kind == HY_GC_COMPACTING;
     shadow_note_deaths(s);

@@ -50,6 +50,7 @@ struct shadow_figures {
 /* What a run saw: for a test to see that it was worth something. */
 struct shadow_counts {
     uint64_t collections, minor, compacting, objects, moved;
+    uint64_t helped; /* collections with more than one marker */
     uint64_t finalized, resurrected, cleared, cut;
     uint64_t retained; /* by stray words, in all strict collections */
     uint64_t reached;  /* objects, at the same times */

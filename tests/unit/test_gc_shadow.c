@@ -34,6 +34,9 @@ static void sweep(struct shadow_figures figures, struct shadow_counts *counts)
                          "%u markers, %s", figures.markers, why);
         }
     cr_assert_gt(counts->collections, RUNS * 10);
+    cr_assert_gt(counts->helped, SEEDS, "helpers came to %llu of %llu",
+                 (unsigned long long)counts->helped,
+                 (unsigned long long)counts->collections);
     cr_assert_gt(counts->finalized, RUNS * 5);
     cr_assert_gt(counts->resurrected, RUNS);
     cr_assert_gt(counts->cleared, RUNS * 5);
