@@ -32,6 +32,7 @@ struct lab_state {
     struct lab_check *own;            /* what the player's `own` gets */
     struct page_run before[RUNS_MAX]; /* [nbefore], in memory at the start */
     size_t nbefore, from;
+    bool is_cut;       /* there were more than RUNS_MAX */
     uint64_t resident; /* bytes that came into memory up to the peak */
     struct clock_pair start;
 };
@@ -85,6 +86,8 @@ static void keep_run(void *arg, struct page_run run)
 
     if (s->nbefore < RUNS_MAX)
         s->before[s->nbefore++] = run;
+    else
+        s->is_cut = true;
 }
 
 static void count_run(void *arg, struct page_run run)
@@ -247,7 +250,8 @@ static void lab_report(struct run_context *run)
     emit_value(run, "ops", "", "1", (double)run->trace->totals.ops);
     emit_value(run, "live_peak", "", "bytes",
                (double)run->trace->totals.peak_bytes);
-    emit_value(run, "resident", "mark:peak", "bytes", (double)s->resident);
+    if (!s->is_cut)
+        emit_value(run, "resident", "mark:peak", "bytes", (double)s->resident);
     emit_value(run, "align", "", "bytes", (double)s->check.align);
     if (s->check.is_lab)
         report_losses(run);

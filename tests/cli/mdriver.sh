@@ -174,6 +174,7 @@ refuse 'none: no \.rep file' --solution mm.c --traces none
 echo 'no trace' >text.rep
 refuse '.*text\.rep.*is no \.rep file' --solution mm.c --traces text.rep
 refuse 'missing\.c: No such file' --solution missing.c
+[ ! -s out ] || fail "a missing solution: also on stdout: $(cat out)"
 # A line that does not fit is named, and the rest is played.
 printf '1\n2\n3\n64\na 0 32\nx 1\na 1 32\nf 0\n' >odd.rep
 expect 0 "$HEAPYARD" mdriver --solution "$solutions/implicit.c" \
