@@ -23,6 +23,14 @@ END { check(); exit bad || n < 10 }' "$work/all" ||
     fail "a workload without its size (run ci/workload-sizes)"
 expect_line "$work/all" '^on gc where only collectors can \(.+\):$'
 
+# What a workload is a model of, and what not, is said where results are read.
+sed -n '/^## What each workload is a model of/,/^## samples/p' \
+    "$HEAPYARD_SOURCE/results/README.md" >"$work/models"
+for name in $(awk '/^  [a-z]/ { print $1 }' "$work/all"); do
+    grep -q "^|.*\`$name\`[^|]*|[^|]*[a-z][^|]*|[^|]*[a-z][^|]*|\$" "$work/models" ||
+        fail "results/README.md does not say what $name is a model of"
+done
+
 # A name with knobs is composed: what is listed is what is played.
 expect 0 "$HEAPYARD" list churn:objects=500:ops=2000:max=100
 expect_line "$work/out" '^version: [0-9]+$'
