@@ -98,6 +98,20 @@ static const struct sample samples[] = {
      200,
      200 * (1 + 1 + 5),
      1},
+    {{&message_pipeline_workload, "pass=mremap:messages=200", 1}, 200, 13, 1},
+    {{&message_pipeline_workload, "pass=mremap:messages=20:message=9k", 1},
+     20,
+     2,
+     1},
+    {{&message_pipeline_workload, "pass=pipe:messages=200", 1},
+     200,
+     13 + 200 * (1 + 2),
+     1},
+    {{&message_pipeline_workload,
+      "pass=vmsplice:messages=20:message=200001:parts=3", 1},
+     20,
+     7 + 20 * (1 + 2),
+     1},
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 

@@ -11,13 +11,20 @@
  *   pass=slice   a message is a small block that names a part of the buffer,
  *                which counts its slices and ends with the last one; a stage
  *                writes to the part, and nothing is copied
+ *   pass=mremap  a message is pages of its own, cut out by a copy; each stage
+ *                moves them to other addresses
+ *   pass=pipe    as copy, but each stage's copy goes through a pipe
+ *   pass=vmsplice  the same, but the pipe is lent the block, so that the bytes
+ *                are copied once and not twice
  *
  * A use is a message that arrived.  In the end its stages have been counted in
  * it and its bytes add up to what was sent.
  *
  * It has no input, output or protocol: a stage does nothing with a message but
- * copy it, where it does, and count.  Both ways allocate as they go, so the
- * use of this workload is nearly all of its run.
+ * copy it, where it does, and count.  All ways allocate as they go, so the use
+ * of this workload is nearly all of its run.  Within one process a slice passes
+ * for nothing what mremap and vmsplice pass by a system call: these two show
+ * from what size on they pay against a copy.
  *
  * Source: buffers that are cut into counted slices: P. Druschel & L. Peterson,
  * "Fbufs: a high-bandwidth cross-domain transfer facility", SOSP 1993; V. Pai,
@@ -30,6 +37,7 @@
 #include <string.h>
 
 #include "meeting.h"
+#include "message_move.h"
 #include "message_queue.h"
 #include "native.h"
 #include "workload.h"
@@ -42,14 +50,15 @@ enum {
     KNOB_QUEUE,
     KNOB_MESSAGES
 };
-enum { PASS_COPY, PASS_SLICE };
+enum { PASS_COPY, PASS_SLICE, PASS_MREMAP, PASS_PIPE, PASS_VMSPLICE };
 
-static const char *const pass_names[] = {"copy", "slice", NULL};
+static const char *const pass_names[] = {"copy", "slice",    "mremap",
+                                         "pipe", "vmsplice", NULL};
 
 /* clang-format off */
 static const struct knob message_pipeline_knobs[] = {
-[KNOB_PASS] = {"pass", "", PASS_COPY, 0, 1,
-    "messages by copies, or by slices of counted buffers", pass_names},
+[KNOB_PASS] = {"pass", "", PASS_COPY, 0, PASS_VMSPLICE,
+    "how messages are passed on", pass_names},
 [KNOB_MESSAGE] = {"message", "bytes", 2048, 32, 1 << 24,
     "of a message, rounded up to a multiple of 8", NULL},
 [KNOB_PARTS] = {"parts", "messages", 16, 1, 4096,
@@ -97,7 +106,8 @@ struct common {
 struct stage {
     struct native *n;
     struct common *common;
-    bool is_slice;
+    int pass;
+    struct message_pipe pipe; /* of pass=pipe and vmsplice */
     size_t text_bytes;
     uint64_t words, hops, parts, messages;
     void *buffer; /* thread 0: what is being cut */
@@ -122,7 +132,8 @@ static struct text *text_of(const struct stage *s, void *message)
 {
     struct slice *slice = message;
 
-    return s->is_slice ? buffer_text(s, slice->buffer, slice->part) : message;
+    return s->pass == PASS_SLICE ? buffer_text(s, slice->buffer, slice->part)
+                                 : message;
 }
 
 static void let_go(const struct stage *s, struct buffer *buffer)
@@ -131,24 +142,42 @@ static void let_go(const struct stage *s, struct buffer *buffer)
         native_drop(s->n, buffer, buffer_bytes(s));
 }
 
-static void drop_message(const struct stage *s, void *message)
+static void drop_slice(const struct stage *s, struct slice *slice)
 {
-    struct slice *slice = message;
-
-    if (!s->is_slice) {
-        native_drop(s->n, message, s->text_bytes);
-        return;
-    }
     let_go(s, slice->buffer);
     native_drop(s->n, slice, sizeof *slice);
+}
+
+static void drop_message(const struct stage *s, void *message)
+{
+    if (s->pass == PASS_SLICE)
+        drop_slice(s, message);
+    else if (s->pass == PASS_MREMAP)
+        message_pages_drop(message, s->text_bytes);
+    else
+        native_drop(s->n, message, s->text_bytes);
 }
 
 /* NULL: no memory. */
 static void *copy_text(const struct stage *s, const struct text *text)
 {
-    void *copy = native_leaf(s->n, s->text_bytes);
+    void *copy = s->pass == PASS_MREMAP ? message_pages_new(s->text_bytes)
+                                        : native_leaf(s->n, s->text_bytes);
 
     return copy ? memcpy(copy, text, s->text_bytes) : NULL;
+}
+
+/* The same through the pipe. */
+static void *pipe_text(const struct stage *s, const struct text *text)
+{
+    void *copy = native_leaf(s->n, s->text_bytes);
+
+    if (copy && message_pipe_pass(&s->pipe, copy, text, s->text_bytes,
+                                  s->pass == PASS_VMSPLICE)) {
+        native_drop(s->n, copy, s->text_bytes);
+        return NULL;
+    }
+    return copy;
 }
 
 static void *make_slice(const struct stage *s, struct buffer *buffer,
@@ -196,7 +225,7 @@ static void *next_message(struct stage *s, uint64_t number)
     }
     if (!s->buffer)
         return NULL;
-    void *message = s->is_slice
+    void *message = s->pass == PASS_SLICE
                         ? make_slice(s, s->buffer, s->cut)
                         : copy_text(s, buffer_text(s, s->buffer, s->cut));
     if (++s->cut == s->parts) {
@@ -225,8 +254,20 @@ static void *hop(const struct stage *s, void *message)
 {
     void *next = message;
 
-    if (!s->is_slice) {
+    switch (s->pass) {
+    case PASS_SLICE:
+        break;
+    case PASS_MREMAP:
+        next = message_pages_move(message, s->text_bytes);
+        if (!next)
+            drop_message(s, message);
+        break;
+    case PASS_COPY:
         next = copy_text(s, message);
+        drop_message(s, message);
+        break;
+    default:
+        next = pipe_text(s, message);
         drop_message(s, message);
     }
     if (next)
@@ -299,6 +340,11 @@ static size_t text_bytes(const struct native *n)
     return ((size_t)n->knobs->v[KNOB_MESSAGE] + 7) & ~(size_t)7;
 }
 
+static bool has_pipe(const struct stage *s)
+{
+    return s->pass == PASS_PIPE || s->pass == PASS_VMSPLICE;
+}
+
 static int message_pipeline_run(struct native *n)
 {
     const double *knob = n->knobs->v;
@@ -306,7 +352,7 @@ static int message_pipeline_run(struct native *n)
     struct stage s = {
         .n = n,
         .common = c,
-        .is_slice = knob[KNOB_PASS] == PASS_SLICE,
+        .pass = (int)knob[KNOB_PASS],
         .text_bytes = text_bytes(n),
         .words = text_bytes(n) / sizeof(uint64_t) - 2,
         .hops = (uint64_t)knob[KNOB_HOPS],
@@ -314,13 +360,21 @@ static int message_pipeline_run(struct native *n)
         .messages = native_scaled(n, knob[KNOB_MESSAGES]),
     };
 
+    int err = has_pipe(&s) ? message_pipe_open(&s.pipe) : 0;
+    const bool is_open = has_pipe(&s) && !err;
+
+    if (err)
+        atomic_store(&c->stop, true);
     meeting_wait(&c->step, n->threads);
     native_use_begin(n);
-    int err = pass_all(&s);
+    if (!err)
+        err = pass_all(&s);
     native_use_end(n, n->thread + 1 == n->threads ? s.messages : 0);
     meeting_wait(&c->step, n->threads);
     if (n->thread == 0 && atomic_load(&c->stop) && err != EBADMSG)
         drain(&s);
+    if (is_open)
+        message_pipe_close(&s.pipe);
     return err;
 }
 
@@ -377,7 +431,7 @@ static void message_pipeline_finish(struct native *n)
 
 const struct workload message_pipeline_workload = {
     .name = "message-pipeline",
-    .summary = "messages through stages, copied or as slices (0.5 M uses)",
+    .summary = "messages through stages, copied or not (0.5 M uses)",
     .source = "Fbufs (SOSP 1993), IO-Lite (OSDI 1999)",
     .version = 1,
     .knobs = message_pipeline_knobs,
