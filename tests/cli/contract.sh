@@ -182,6 +182,8 @@ all_variants()
     message-pipeline)
         echo "message-pipeline:pass=copy"
         echo "message-pipeline:pass=slice:parts=7:queue=2"
+        echo "message-pipeline:pass=mremap:parts=1"
+        echo "message-pipeline:pass=vmsplice:message=9k"
         ;;
     *) echo "$1" ;;
     esac

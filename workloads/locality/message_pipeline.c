@@ -108,6 +108,7 @@ struct stage {
     struct common *common;
     int pass;
     struct message_pipe pipe; /* of pass=pipe and vmsplice */
+    int error;                /* of the pipe */
     size_t text_bytes;
     uint64_t words, hops, parts, messages;
     void *buffer; /* thread 0: what is being cut */
@@ -168,16 +169,18 @@ static void *copy_text(const struct stage *s, const struct text *text)
 }
 
 /* The same through the pipe. */
-static void *pipe_text(const struct stage *s, const struct text *text)
+static void *pipe_text(struct stage *s, const struct text *text)
 {
     void *copy = native_leaf(s->n, s->text_bytes);
 
-    if (copy && message_pipe_pass(&s->pipe, copy, text, s->text_bytes,
-                                  s->pass == PASS_VMSPLICE)) {
-        native_drop(s->n, copy, s->text_bytes);
+    if (!copy)
         return NULL;
-    }
-    return copy;
+    s->error = message_pipe_pass(&s->pipe, copy, text, s->text_bytes,
+                                 s->pass == PASS_VMSPLICE);
+    if (!s->error)
+        return copy;
+    native_drop(s->n, copy, s->text_bytes);
+    return NULL;
 }
 
 static void *make_slice(const struct stage *s, struct buffer *buffer,
@@ -249,8 +252,8 @@ static bool text_is_right(const struct stage *s, const struct text *text,
 
 /* ---- stages ---- */
 
-/* Takes the message; NULL: no memory. */
-static void *hop(const struct stage *s, void *message)
+/* Takes the message; NULL: no memory, or s->error. */
+static void *hop(struct stage *s, void *message)
 {
     void *next = message;
 
@@ -309,7 +312,9 @@ static int pass_message(struct stage *s, uint64_t number)
         return s->n->thread == 0 ? ENOMEM : ECANCELED;
     for (uint64_t i = 0; i < s->hops && message; i++)
         message = hop(s, message);
-    return message ? hand_on(s, message, number) : ENOMEM;
+    if (message)
+        return hand_on(s, message, number);
+    return s->error ? s->error : ENOMEM;
 }
 
 static int pass_all(struct stage *s)
