@@ -99,6 +99,10 @@ __attribute__((noinline)) static void *alloc_small(struct hy_gc_thread *t,
     struct gc_run *run = &t->run[i];
     bool is_last_try = false;
 
+    if (!run->step) { /* a layout that was not added */
+        errno = EINVAL;
+        return NULL;
+    }
     t->entry = (uintptr_t)__builtin_frame_address(0);
     for (;;) {
         gc_busy(t);
@@ -234,6 +238,10 @@ void *hy_gc_alloc_uncollectable(struct hy_gc_thread *t, size_t size)
 
 void *hy_gc_alloc_layout(struct hy_gc_thread *t, unsigned layout)
 {
+    if (layout >= HY_GC_LAYOUTS_MAX) {
+        errno = EINVAL;
+        return NULL;
+    }
     return gc_alloc_bin(t, BIN_LAYOUT + layout);
 }
 
@@ -244,12 +252,12 @@ void *hy_gc_alloc_aligned(struct hy_gc_thread *t, size_t size, size_t align,
     const enum gc_block_kind kind = is_leaf ? KIND_LEAF : KIND_SCANNED;
     const size_t spare = t->round & GRANULE ? 1 : 0;
 
-    if (align <= GRANULE)
-        return gc_alloc_kind(t, size, kind);
-    if (align > BLOCK_BYTES || align & (align - 1)) {
+    if (!align || align > BLOCK_BYTES || align & (align - 1)) {
         errno = EINVAL;
         return NULL;
     }
+    if (align <= GRANULE)
+        return gc_alloc_kind(t, size, kind);
     if (size > SMALL_MAX)
         return gc_alloc_kind(t, size, kind);
     size_t bytes = (size + spare + align - 1) & ~(align - 1);

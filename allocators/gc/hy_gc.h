@@ -133,7 +133,7 @@ void *hy_gc_alloc_leaf(struct hy_gc_thread *, size_t size);
 /* Zeroed, scanned, and a root itself: lives until hy_gc_free. */
 void *hy_gc_alloc_uncollectable(struct hy_gc_thread *, size_t size);
 /* As hy_gc_alloc, or hy_gc_alloc_leaf, at a multiple of align: a power of two
- * up to 32 KiB. */
+ * up to 32 KiB; any other gives NULL and EINVAL. */
 void *hy_gc_alloc_aligned(struct hy_gc_thread *, size_t size, size_t align,
                           bool is_leaf);
 
@@ -146,7 +146,7 @@ int hy_gc_layout_add(struct hy_gc *, size_t size, const bool word_is_pointer[],
                      unsigned *layout);
 /* Zeroed; scanned by its layout; may move if the heap compacts and nothing
  * but fields of layouts (and weak links, ephemerons, finalizers) refers to
- * it. */
+ * it.  NULL and EINVAL if the layout was not added. */
 void *hy_gc_alloc_layout(struct hy_gc_thread *, unsigned layout);
 
 /* As realloc, zeroing what is new of an object that is scanned; keeps the

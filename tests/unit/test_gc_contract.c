@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -123,8 +124,20 @@ Test(gc_contract, alignments_up_to_32_KiB)
                     cr_assert(gc_probe_is_all(object, sizes[i], 0));
                 memset(object, 0xFF, sizes[i]);
             }
-    cr_assert_null(hy_gc_alloc_aligned(p.self, 10, 65536, false));
-    cr_assert_null(hy_gc_alloc_aligned(p.self, 10, 48, false));
+    gc_probe_close(&p);
+}
+
+Test(gc_contract, what_is_no_alignment_is_refused)
+{
+    static const size_t aligns[] = {0, 3, 12, 48, 65536, SIZE_MAX};
+    struct gc_probe p;
+    gc_probe_open(&p, NULL);
+    for (size_t i = 0; i < sizeof aligns / sizeof *aligns; i++) {
+        errno = 0;
+        cr_assert_null(hy_gc_alloc_aligned(p.self, 10, aligns[i], false), "%zu",
+                       aligns[i]);
+        cr_assert_eq(errno, EINVAL, "%zu", aligns[i]);
+    }
     gc_probe_close(&p);
 }
 
@@ -471,6 +484,24 @@ Test(gc_contract, layouts_have_limits)
         memset(object, 0xFF, size);
     }
     cr_assert_eq(hy_gc_layout_add(p.heap, 8, none, &layout), ENOSPC);
+    gc_probe_close(&p);
+}
+
+Test(gc_contract, layouts_that_were_not_added_are_refused)
+{
+    static const bool none[1];
+    static const unsigned layouts[] = {1, HY_GC_LAYOUTS_MAX - 1,
+                                       HY_GC_LAYOUTS_MAX, UINT_MAX};
+    struct gc_probe p;
+    unsigned layout;
+    gc_probe_open(&p, NULL);
+    cr_assert_eq(hy_gc_layout_add(p.heap, 8, none, &layout), 0);
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
+        errno = 0;
+        cr_assert_null(hy_gc_alloc_layout(p.self, layouts[i]));
+        cr_assert_eq(errno, EINVAL);
+    }
+    cr_assert_not_null(hy_gc_alloc_layout(p.self, layout));
     gc_probe_close(&p);
 }
 
