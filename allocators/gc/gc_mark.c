@@ -372,8 +372,8 @@ static void call_helpers(struct gc_markers *all)
 {
     pthread_mutex_lock(&all->pool_lock);
     all->is_open = true;
-    pthread_mutex_unlock(&all->pool_lock);
     atomic_fetch_add(&all->work_word, WORK_STEP);
+    pthread_mutex_unlock(&all->pool_lock);
     gc_futex_wake_all(&all->work_word);
 }
 
@@ -567,12 +567,15 @@ static void drain_alone(struct marker *m)
 
 /* ---- helpers ---- */
 
-/* One that wakes too late does not come in, so nobody waits for it. */
-static bool come_in(struct gc_markers *all)
+/* One that wakes too late does not come in, so nobody waits for it.  *seen is
+ * the call that the door is open for, so that one that is late for a call
+ * before does not come in twice. */
+static bool come_in(struct gc_markers *all, uint32_t *seen)
 {
     pthread_mutex_lock(&all->pool_lock);
     const bool is_open = all->is_open;
 
+    *seen = atomic_load(&all->work_word) & ~(uint32_t)WORK_END;
     all->arrived += is_open;
     pthread_mutex_unlock(&all->pool_lock);
     return is_open;
@@ -593,8 +596,7 @@ static void *helper_main(void *arg)
             gc_futex_wait(&all->work_word, seen);
             continue;
         }
-        seen = now;
-        if (come_in(all)) {
+        if (come_in(all, &seen)) {
             drain_with_others(m);
             atomic_fetch_add(&all->left, 1);
         }
@@ -824,8 +826,6 @@ static void drain_all(struct hy_gc *gc)
     struct gc_markers *all = gc->markers;
 
     if (all->is_helped) {
-        atomic_fetch_add(&all->work_word, WORK_STEP);
-        gc_futex_wake_all(&all->work_word);
         drain_with_others(&all->marker[0]);
         close_door(all);
     } else {

@@ -536,3 +536,42 @@ Test(gc_threads, helpers_start_while_others_are_in_malloc)
         cr_assert_eq(run_forked(collect_beside_malloc, NULL, said, sizeof said),
                      0, "process %d", i);
 }
+
+static NOINLINE void make_lists(struct gc_probe *p, size_t length)
+{
+    for (size_t i = 0; i < GC_PROBE_ROOTS * length; i++) {
+        void **const root = &p->root[i % GC_PROBE_ROOTS];
+        void **node = hy_gc_alloc(p->self, 32);
+        *node = *root;
+        *root = node;
+    }
+}
+
+struct counted {
+    unsigned most, helped;
+};
+
+static void count_markers(const struct hy_gc_event *e, void *arg)
+{
+    struct counted *c = arg;
+    if (e->markers > c->most)
+        c->most = e->markers;
+    c->helped += e->markers > 1;
+}
+
+/* A helper that is late for one call and in time for the next came in twice:
+ * once in some thousand collections that are just long enough. */
+Test(gc_threads, helpers_come_in_once)
+{
+    const struct hy_gc_config config = town_config(3, false);
+    struct counted counted = {0};
+    struct gc_probe p;
+    gc_probe_open(&p, &config);
+    make_lists(&p, 64);
+    hy_gc_listen(p.heap, count_markers, &counted);
+    for (int i = 0; i < 1000; i++)
+        hy_gc_collect(p.heap, HY_GC_FULL);
+    gc_probe_close(&p);
+    cr_assert_gt(counted.helped, 0);
+    cr_assert_leq(counted.most, 3);
+}
