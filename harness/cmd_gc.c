@@ -50,7 +50,9 @@ static const struct argp_option options[] = {
     {"quick", KEY_QUICK, NULL, 0,
      "a first look: 3 runs at 1.5, 2 and 4, and rougher minimum heaps", 1},
     {"tune", KEY_TUNE, "GOAL", 0,
-     "search the knobs of one --allocator instead: throughput, pause or memory",
+     "search the knobs of one --allocator instead: throughput, pause or "
+     "memory; "
+     "prints what it finds, and writes no files",
      1},
     {"resume", KEY_RESUME, NULL, 0,
      "go on where a stopped study left off (needs --out)", 1},
@@ -99,6 +101,9 @@ static void check_all(struct gc_command *c, struct argp_state *state)
     char why[512];
     uint64_t least;
 
+    if (c->goal && (c->args.resume || c->study.nfactors))
+        argp_error(state, "--tune goes without %s",
+                   c->args.resume ? "--resume" : "--factors");
     if (c->args.resume)
         return;
     if (spec->workloads.n != 1)

@@ -29,6 +29,7 @@ void folder_name(const char *what, char *out, size_t size)
 int make_folders(const char *path)
 {
     char part[4096];
+    struct stat is;
     size_t n = strlen(path);
 
     if (n >= sizeof part)
@@ -40,5 +41,9 @@ int make_folders(const char *path)
             return errno;
         *slash = '/';
     }
-    return mkdir(part, 0777) && errno != EEXIST ? errno : 0;
+    if (!mkdir(part, 0777))
+        return 0;
+    if (errno != EEXIST)
+        return errno;
+    return stat(part, &is) ? errno : S_ISDIR(is.st_mode) ? 0 : ENOTDIR;
 }

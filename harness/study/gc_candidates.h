@@ -23,6 +23,7 @@ struct candidate {
     char change[96];                /* "growth=2:markers=1" */
     uint64_t knobs;                 /* a bit for each tunable that it sets */
     int is_out;                     /* lost, or failed */
+    int has_failed;                 /* failed, or gave no value */
     double x[CANDIDATE_BLOCKS_MAX]; /* [n]: log of its value over default's */
     size_t n;
 };

@@ -51,7 +51,6 @@ struct tuner {
     struct candidates all;
     struct random random;
     struct progress progress;
-    size_t failed;
     double pair[GOALS][PAIRED_MAX]; /* of the last comparison */
     size_t pairs[GOALS];
 };
@@ -130,8 +129,7 @@ static int play_block(struct tuner *t)
         if (isfinite(x) && c->n < CANDIDATE_BLOCKS_MAX)
             c->x[c->n++] = x;
         else if (!c->is_out && isfinite(value[n])) {
-            c->is_out = 1; /* failed, or never collected */
-            t->failed++;
+            c->is_out = c->has_failed = 1; /* or it never collected */
         }
     }
     return err;
@@ -237,6 +235,19 @@ static int print_goal(const struct tuner *t, size_t g)
     return 0;
 }
 
+static void print_failed(const struct tuner *t)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < t->all.n; i++)
+        if (t->all.c[i].has_failed)
+            printf("%s%s:%s",
+                   n++ ? ", " : "left out, failed or without value: ", t->base,
+                   t->all.c[i].change);
+    if (n)
+        printf("\n");
+}
+
 static int print(const struct tuner *t, const struct candidate *c)
 {
     size_t g = goal_index(t);
@@ -250,10 +261,7 @@ static int print(const struct tuner *t, const struct candidate *c)
     for (size_t i = 0; i < GOALS && !err; i++)
         if (i != g)
             err = print_goal(t, i);
-    if (t->failed)
-        printf("%zu setting%s failed or gave no value, and %s left out\n",
-               t->failed, t->failed == 1 ? "" : "s",
-               t->failed == 1 ? "was" : "were");
+    print_failed(t);
     return err;
 }
 

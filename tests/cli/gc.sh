@@ -28,6 +28,11 @@ refuse 2 '--allocators = nosuch: nosuch is no collector' \
 refuse 2 '--tune = speed \(want throughput, pause or memory\)' \
     --workload $load --tune speed
 refuse 2 '--resume needs --out FOLDER' --resume
+refuse 2 '--tune goes without --factors' --workload $load --tune pause \
+    --factors 2 --allocators slab
+refuse 2 '--tune goes without --resume' --tune pause --resume --out nosuch
+:>a-file
+refuse 3 'a-file: Not a directory' --workload $load --out a-file
 expect 0 "$HEAPYARD" gc --help
 expect_line out 'heapyard gc --workload gcbench --tune pause'
 
@@ -94,6 +99,14 @@ awk '/better$/ { sub(/.*, /, ""); sub(/\].*/, ""); if ($0 >= 1) bad = 1 }
     /worse$/ { sub(/.*\[/, ""); sub(/,.*/, ""); if ($0 <= 1) bad = 1 }
     END { exit bad }' out || fail "a verdict against its interval: $(cat out)"
 [ ! -e tuned ] || fail "a folder is left of the search"
+
+# What could not take part is named: in such a heap nothing is collected.
+if [ $collector = gc ]; then
+    expect 0 "$HEAPYARD" gc --workload binary-trees:depth=12 --scale 0.5 \
+        --allocator gc:growth=3:markers=1:generational=on:share=5 --tune pause \
+        --runs 6
+    expect_line out '^left out, failed or without value: .*share=5:min=128m'
+fi
 
 # Stopped, it says so, and leaves nothing half done.
 "$HEAPYARD" gc --workload binary-trees:depth=14 --allocators $collector \
