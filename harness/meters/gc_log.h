@@ -23,6 +23,7 @@ struct gc_log {
     struct time_span run;
     uint64_t cpu_begin, cpu_end;            /* ns, of the process */
     int fd;                                 /* of log=FILE, or -1 */
+    char why[160];                          /* it cannot be opened */
     _Atomic uint64_t collections, requests; /* more than there is room for:
                                                the rest was lost */
     struct {

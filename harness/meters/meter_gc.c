@@ -40,7 +40,11 @@ static const char *gc_open(void *arg)
         return NULL;
     log->fd = open(run->options + sizeof option - 1,
                    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return log->fd < 0 ? "cannot write the file of log=" : NULL;
+    if (log->fd >= 0)
+        return NULL;
+    snprintf(log->why, sizeof log->why, "%.120s: %s", run->options,
+             strerror(errno));
+    return log->why;
 }
 
 static uint64_t process_cpu_ns(void)

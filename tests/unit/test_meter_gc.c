@@ -289,6 +289,19 @@ Test(meter_gc, options_name_what_would_be_right)
     cr_assert(strstr(why, "\"file=x\" (want log=FILE)"), "%s", why);
 }
 
+Test(meter_gc, a_log_that_cannot_be_opened_is_named)
+{
+    struct gc_log *log = calloc(1, sizeof *log);
+    struct run_context run = {.allocator = &collecting,
+                              .meter_state = log,
+                              .options = "log=/dev/null/x"};
+    const char *why = meter_gc.open(&run);
+
+    cr_assert_not_null(why);
+    cr_assert_str_eq(why, "log=/dev/null/x: Not a directory");
+    free(log);
+}
+
 Test(meter_gc, the_log_comes_back_as_it_was_told)
 {
     char path[] = "/tmp/heapyard-test-XXXXXX", options[64], why[256];
