@@ -78,7 +78,8 @@ struct hy_gc_config {
     bool is_timeless;  /* no clock may decide anything (time_share is then
                           ignored) */
     /* Or NULL: called without locks, when there is no memory for `size` bytes
-     * even after a full collection; what it returns the allocation returns. */
+     * (as its size class rounds them up) even after a full collection; what it
+     * returns the allocation returns. */
     void *(*out_of_memory)(size_t size, void *arg);
     void *out_of_memory_arg;
 };

@@ -118,14 +118,17 @@ static void run_fork(void)
     int status = 0;
 
     fflush(stdout);
+    GC_atfork_prepare(); /* there are handlers: these three do nothing */
     const pid_t child = fork();
 
     if (child == 0) {
+        GC_atfork_child();
         for (int i = 0; i < TREES; i++)
             grow(DEPTH, i);
         GC_gcollect();
         _exit((int)(sum(kept) % 100));
     }
+    GC_atfork_parent();
     grow(DEPTH, 1);
     GC_gcollect();
     waitpid(child, &status, 0);

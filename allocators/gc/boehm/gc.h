@@ -305,8 +305,9 @@ GC_BOEHM_SETTING(unsigned long, time_limit);
 GC_BOEHM_SETTING(size_t, min_bytes_allocd);
 GC_API void GC_set_markers_count(unsigned); /* acts before GC_init */
 GC_API int GC_get_parallel(void);           /* markers - 1 */
-/* 1: handlers of fork are installed by GC_init (the default); 0: no child
- * that forks may use the heap; -1: the program calls GC_atfork_*. */
+/* Acts before GC_init.  1: that installs handlers of fork (the default), and
+ * GC_atfork_* do nothing; 0 or -1: a child may use the heap only if the program
+ * calls these. */
 GC_API void GC_set_handle_fork(int);
 GC_API void GC_atfork_prepare(void);
 GC_API void GC_atfork_parent(void);

@@ -40,9 +40,8 @@ static void open_heap(void)
         boehm_abort(why);
     hy_gc_finalizers_on_demand(heap, true);
     boehm_watch(heap);
-    if (boehm_handles_fork() == 1)
-        (void)pthread_atfork(GC_atfork_prepare, GC_atfork_parent,
-                             GC_atfork_child);
+    if (boehm_handles_fork() > 0)
+        boehm_install_fork_handlers();
     if (hy_gc_thread_enter(heap, &boehm_first))
         boehm_abort("the first thread cannot be registered");
     boehm_find_stackbottom();

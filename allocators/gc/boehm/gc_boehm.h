@@ -62,6 +62,7 @@ void boehm_kinds_begin(void);
 bool boehm_kinds_reached(void *arg);
 /* -1, 0 or 1: GC_set_handle_fork. */
 int boehm_handles_fork(void);
+void boehm_install_fork_handlers(void);
 void boehm_fork_lock(void);
 void boehm_fork_unlock(bool is_child);
 

@@ -155,7 +155,8 @@ int GC_expand_hp(size_t bytes)
 
 void GC_set_handle_fork(int how)
 {
-    kept.fork_handling = how;
+    if (!GC_is_init_called())
+        kept.fork_handling = how;
 }
 
 int boehm_handles_fork(void)

@@ -332,23 +332,48 @@ void *GC_dlopen(const char *path, int mode)
 
 /* ---- fork ---- */
 
-void GC_atfork_prepare(void)
+static void fork_before(void)
 {
     boehm_fork_lock();
     pthread_mutex_lock(&records.lock);
     hy_gc_fork_before(boehm_heap());
 }
 
-void GC_atfork_parent(void)
+static void fork_parent(void)
 {
     hy_gc_fork_parent(boehm_heap());
     pthread_mutex_unlock(&records.lock);
     boehm_fork_unlock(false);
 }
 
-void GC_atfork_child(void)
+static void fork_child(void)
 {
     hy_gc_fork_child(boehm_heap());
     pthread_mutex_init(&records.lock, NULL);
     boehm_fork_unlock(true);
+}
+
+void boehm_install_fork_handlers(void)
+{
+    (void)pthread_atfork(fork_before, fork_parent, fork_child);
+}
+
+/* Programs may call these whether there are handlers or not. */
+void GC_atfork_prepare(void)
+{
+    GC_init();
+    if (boehm_handles_fork() <= 0)
+        fork_before();
+}
+
+void GC_atfork_parent(void)
+{
+    if (boehm_handles_fork() <= 0)
+        fork_parent();
+}
+
+void GC_atfork_child(void)
+{
+    if (boehm_handles_fork() <= 0)
+        fork_child();
 }
