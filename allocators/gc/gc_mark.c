@@ -43,7 +43,8 @@ enum {
     STACK_BYTES = 1 << 26, /* of address space a marker */
     STACK_WORDS = STACK_BYTES / sizeof(uintptr_t),
     STACK_LIMIT = STACK_WORDS - QUEUE * (SMALL_MAX / sizeof(uintptr_t)),
-    STACK_KEPT = 1 << 20, /* bytes in memory between collections */
+    ROOTS_MOST = STACK_WORDS / 4, /* on a stack before it is worked off */
+    STACK_KEPT = 1 << 20,         /* bytes in memory between collections */
     RANGES = STACK_BYTES / sizeof(struct gc_range),
     POOL_WORDS = 4096, /* given away and not taken yet */
     GIVE_LEAST = 4,    /* words on a stack that is asked to give */
@@ -711,12 +712,12 @@ void gc_mark_begin(struct hy_gc *gc)
 }
 
 /* What is dropped is looked for below marked objects only, so roots never may
- * be. */
+ * be: they lie in the half that check_stack leaves. */
 static struct marker *with_room(struct hy_gc *gc)
 {
     struct marker *m = &gc->markers->marker[0];
 
-    if (m->top > STACK_WORDS / 2 || m->ranges == RANGES)
+    if (m->top > ROOTS_MOST || m->ranges == RANGES)
         drain_alone(m);
     return m;
 }

@@ -420,3 +420,59 @@ Test(gc_limits, values_that_do_not_fit_the_stack_are_not_lost)
     cr_assert_eq(gc_probe_dead(&p), 0);
     gc_probe_close(&p);
 }
+
+/* As many objects that only a hook keeps as a stack takes roots before it is
+ * worked off; what was kept last leads to a wide chain, which fills the rest.
+ */
+struct keeper {
+    struct hy_gc *heap;
+    uintptr_t *hidden; /* [n], inverted */
+    size_t n;
+};
+
+static void keep_all(void *arg)
+{
+    const struct keeper *k = arg;
+    for (size_t i = 0; i < k->n; i++)
+        hy_gc_keep(k->heap, (void *)~k->hidden[i]);
+}
+
+static NOINLINE void make_kept(struct gc_probe *p, struct keeper *k)
+{
+    for (size_t i = 0; i + 1 < k->n; i++) {
+        void *object = hy_gc_alloc_leaf(p->self, 16);
+        k->hidden[i] = ~(uintptr_t)object;
+        if (i + 40001 >= k->n && i % 40 == 0)
+            gc_probe_watch(p, object);
+    }
+    p->root[0] = NULL;
+    void *common = hy_gc_alloc_leaf(p->self, 16);
+    for (size_t i = 0; i < 20000; i++) {
+        void **wide = hy_gc_alloc(p->self, 2048);
+        wide[0] = p->root[0];
+        for (size_t w = 1; w < 256; w++)
+            wide[w] = common;
+        p->root[0] = wide;
+    }
+    k->hidden[k->n - 1] = ~(uintptr_t)p->root[0];
+    p->root[0] = NULL;
+}
+
+Test(gc_limits, what_hooks_keep_is_not_dropped)
+{
+    struct keeper k = {.n = 4194000};
+    const struct hy_gc_hooks hooks = {.roots = keep_all, .arg = &k};
+    struct gc_probe p;
+    gc_probe_open(&p, NULL);
+    k.heap = p.heap;
+    k.hidden = calloc(k.n, sizeof *k.hidden);
+    cr_assert_not_null(k.hidden);
+    hy_gc_disable(p.heap);
+    make_kept(&p, &k);
+    hy_gc_enable(p.heap);
+    hy_gc_hook(p.heap, &hooks);
+    gc_probe_collect(&p, HY_GC_FULL);
+    cr_assert_eq(gc_probe_dead(&p), 0);
+    free(k.hidden);
+    gc_probe_close(&p);
+}
