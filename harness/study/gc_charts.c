@@ -253,6 +253,7 @@ static struct interval cpu_bound(const struct gc_result *r, size_t arm)
 static int draw_bounds(const struct studio *s)
 {
     struct line_chart c = {.name = "lower-bound"};
+    char text[256];
     double from, to;
 
     limits_range(s->r, &from, &to, 1);
@@ -267,9 +268,12 @@ static int draw_bounds(const struct studio *s)
         add_curves(p, s->r, cpu ? cpu_bound : wall_bound, 1);
         add_freed(p, s->r, cpu ? cpu_bound : wall_bound, from, to);
     }
-    label(&c, s, "Lower bound of the overhead",
-          "Cost over that of the cheapest configuration without its pauses "
-          "(Cai et al., ISPASS 2022). Dashed: memory is freed.");
+    snprintf(text, sizeof text,
+             "Cost over that of the cheapest configuration without its pauses "
+             "(Cai et al., ISPASS 2022);\nof medians of %u runs, without "
+             "intervals. Dashed: memory is freed.",
+             most_runs(s->r));
+    label(&c, s, "Lower bound of the overhead", text);
     return draw(s, &c);
 }
 
@@ -444,6 +448,7 @@ static void add_latency(struct line_panel *p, const struct gc_result *r,
 static int draw_latency(const struct studio *s)
 {
     struct line_chart c = {.name = "latency"};
+    char text[256];
     struct line_panel *p = panel(&c, "");
 
     p->x = (struct line_axis){
@@ -455,10 +460,13 @@ static int draw_latency(const struct studio *s)
         add_latency(p, s->r, k, "request_metered_full", "", LINE_SOLID);
         add_latency(p, s->r, k, "request", ", simple", LINE_DASHED);
     }
-    label(&c, s, "Latency of requests",
-          "At twice the minimum heap. Dashed: from a request's own "
-          "beginning. Solid: as if requests came evenly,\nso that a pause "
-          "delays those behind it (DaCapo Chopin's metered latency).");
+    snprintf(text, sizeof text,
+             "At twice the minimum heap, medians of %u runs. Dashed: from a "
+             "request's own beginning. Solid: as if requests\ncame evenly, so "
+             "that a pause delays those behind it (DaCapo Chopin's metered "
+             "latency).",
+             most_runs(s->r));
+    label(&c, s, "Latency of requests", text);
     return draw(s, &c);
 }
 
