@@ -5,13 +5,14 @@
 #
 # Sources: M. Okabe & K. Ito, "Color Universal Design" (2008), for the fixed
 # colours; P. Tol, "Colour Schemes", SRON/EPS/TN/09-002 (2021), scheme "muted",
-# for the rest.  Both keep apart under the common colour-blindnesses; yellow is
-# left out, as it vanishes on white.
+# for the rest, and for the collectors two that the rest does without.  Both
+# keep apart under the common colour-blindnesses; yellow is left out, as it
+# vanishes on white.
 #
 # SPDX-License-Identifier: Apache-2.0
 
-other_colours = "0x332288 0x88CCEE 0x44AA99 0x117733 0x999933 0xDDCC77 " \
-    . "0xCC6677 0x882255 0xAA4499"
+other_colours = "0x332288 0x88CCEE 0x44AA99 0x999933 0xDDCC77 0xCC6677 " \
+    . "0xAA4499"
 
 colour_of(name, k) = \
     name eq "null"      ? 0x9A9A9A : \

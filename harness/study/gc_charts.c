@@ -119,19 +119,25 @@ static void add_curves(struct line_panel *p, const struct gc_result *r,
     }
 }
 
-/* A line across for each allocator whose memory is freed. */
+/* A line across for each allocator whose memory is freed; their colours come
+ * after those of the collectors. */
 static void add_freed(struct line_panel *p, const struct gc_result *r,
                       struct interval (*y)(const struct gc_result *,
                                            size_t arm),
                       double from, double to)
 {
+    size_t place = 0;
+
+    while (study_collector(r, place))
+        place++;
     for (size_t i = 0; i < r->arms->n; i++) {
         const char *name = r->arms->arm[i].allocator;
         const double level = y(r, i).value;
 
         if (r->arms->arm[i].collector[0] || !isfinite(level))
             continue;
-        struct line_series *s = line_panel_add(p, name, name, i, LINE_DASHED);
+        struct line_series *s =
+            line_panel_add(p, name, name, place++, LINE_DASHED);
 
         if (s) {
             line_series_add(s, from, level);

@@ -65,6 +65,17 @@ for file in samples.csv summary.csv arms.csv collections.csv \
     samples.schema.json collections.schema.json; do
     [ -s study/$file ] || fail "no study/$file"
 done
+# A fixed colour is nobody else's, and each curve has a place of its own.
+palette=$HEAPYARD_SOURCE/plots/palette.gp
+for colour in $(sed -n 's/^ *name eq .*\(0x[0-9A-F]*\) .*/\1/p' "$palette"); do
+    [ "$(grep -c "$colour" "$palette")" -eq 1 ] || fail "two are $colour"
+done
+if [ -s study/charts/lower-bound.tsv ]; then
+    places=$(awk 'NF == 6 { print $3 }' study/charts/lower-bound.tsv | sort)
+    [ "$(echo "$places" | wc -l)" -ge 4 ] || fail "curves: $places"
+    [ -z "$(awk 'NF == 6 { print $1, $3 }' study/charts/lower-bound.tsv |
+        sort -u | cut -d ' ' -f 2 | sort | uniq -d)" ] || fail "places: $places"
+fi
 # Five arms: at twice the minimum, without a limit, and three that are freed.
 [ "$(wc -l <study/arms.csv)" -eq 6 ] || fail "arms: $(cat study/arms.csv)"
 [ "$(csv_runs study/samples.csv meter=gc status=ok)" -eq 4 ] || fail "gc runs"
