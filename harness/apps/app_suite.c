@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "folders.h"
 #include "places.h"
 #include "progress.h"
 #include "random.h"
@@ -41,6 +42,9 @@ static int fail(struct app_suite *s, int err, const char *what)
 {
     if (err == EINTR)
         snprintf(s->why, sizeof s->why, "stopped");
+    else if (err == EEXIST)
+        snprintf(s->why, sizeof s->why, "%.300s exists: use another --out",
+                 what);
     else
         snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
     return err;
@@ -55,6 +59,24 @@ static size_t count(const char *const list[])
     return n;
 }
 
+/* Read the next one.  Its name names its folder and its rows: another of that
+ * name would share both. */
+static int read_app(struct app_suite *s, const char *name)
+{
+    struct app *app = &s->place[s->places].app;
+    int err = app_find(name, places_apps(), app, s->why, sizeof s->why);
+
+    for (size_t i = 0; i < s->places && !err; i++)
+        if (!strcmp(s->place[i].app.name, app->name)) {
+            snprintf(s->why, sizeof s->why,
+                     "%.300s: another program is called \"%s\", too (want "
+                     "different file names)",
+                     name, app->name);
+            err = EINVAL;
+        }
+    return err;
+}
+
 int app_suite_open(struct app_suite *s, char *const apps[],
                    const char *const arms[])
 {
@@ -66,18 +88,30 @@ int app_suite_open(struct app_suite *s, char *const apps[],
     if (!s->place || !s->arm)
         return fail(s, ENOMEM, "programs");
     for (; s->places < napps && !err; s->places += !err)
-        err = app_find(apps[s->places], places_apps(), &s->place[s->places].app,
-                       s->why, sizeof s->why);
+        err = read_app(s, apps[s->places]);
     for (; s->arms < narms && !err; s->arms += !err)
         err = app_arm_find(arms[s->arms], &s->arm[s->arms], s->why,
                            sizeof s->why);
     return err;
 }
 
+/* Told before hours are spent on what could not be written. */
+static int make_work(struct app_suite *s)
+{
+    char path[PATH_ROOM];
+
+    snprintf(path, sizeof path, "%.3000s/samples.csv", s->folder);
+    if (!access(path, F_OK))
+        return fail(s, EEXIST, path);
+    snprintf(path, sizeof path, "%.3000s/work", s->folder);
+    int err = make_folders(path);
+    return err ? fail(s, err, path) : 0;
+}
+
 int app_suite_set_up(struct app_suite *s)
 {
     struct progress progress;
-    int err = 0;
+    int err = make_work(s);
 
     progress_start(&progress, s->places);
     for (size_t i = 0; i < s->places && !err; i++) {
