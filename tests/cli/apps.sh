@@ -125,11 +125,11 @@ expect_line "$work/err" 'samples\.csv exists: use another --out'
 # ---- folders and names ----
 
 # What is there is not taken for the folder of a program, which is removed.
-mkdir -p "$work/there/work/good"
-echo mine >"$work/there/work/good/mine"
+mkdir "$work/there"
+(cd "$work/there" && mkdir -p work/good && echo mine >work/good/mine)
 expect 2 apps "$work/good.app" --allocators system --out "$work/there"
 expect_line "$work/err" 'work/good exists: use another --out'
-[ -e "$work/there/work/good/mine" ] || fail "removes what is not its own"
+(cd "$work/there" && [ -e work/good/mine ]) || fail "removes what is not its own"
 mkdir "$work/other"
 cp "$work/good.app" "$work/other/"
 expect 2 apps "$work/good.app" "$work/other/good.app" --out "$work/none"
