@@ -119,6 +119,7 @@ expect 0 "$HEAPYARD" stat "$rows"
 expect 0 "$HEAPYARD" report "$work/good"
 expect_line "$work/out" '^app:good, 1 thread'
 expect_line "$work/out" '^slab +[0-9.]+ \['
+expect_line "$work/out" 'score,' # the program's own, where it is a rate
 expect 2 apps "$work/good.app" --out "$work/good"
 expect_line "$work/err" 'samples\.csv exists: use another --out'
 
