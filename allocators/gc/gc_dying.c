@@ -182,7 +182,8 @@ static void build_index(struct hy_gc *gc)
 
 static void reach_value(struct hy_gc *gc, const struct hy_gc_ephemeron *e)
 {
-    if (e->value && gc_is_marked(gc, e) && gc_is_marked(gc, e->key))
+    if (e->value && gc_is_marked(gc, e) && gc_is_marked(gc, e->key) &&
+        !gc_is_marked(gc, e->value))
         gc_mark_pointer(gc, e->value);
 }
 
@@ -205,9 +206,11 @@ static void follow_ephemerons(struct hy_gc *gc)
     if (!d->nknown)
         return;
     build_index(gc);
-    for (size_t i = 0; i < d->nknown; i++)
-        reach_value(gc, d->known[i].ephemeron);
-    gc_mark_drain_telling(gc, told, gc);
+    /* Again if the marker's stack was full: no other way leads to a value. */
+    do
+        for (size_t i = 0; i < d->nknown; i++)
+            reach_value(gc, d->known[i].ephemeron);
+    while (gc_mark_drain_telling(gc, told, gc));
 }
 
 static void clear_ephemerons(struct hy_gc *gc)

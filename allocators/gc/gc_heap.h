@@ -409,10 +409,11 @@ void gc_mark_pointer(struct hy_gc *, const void *p);
 void gc_mark_ambiguous(struct hy_gc *, const void *p);
 /* The words of an object, but not it. */
 void gc_mark_contents(struct hy_gc *, const void *object, bool ignore_self);
-/* Until everything reached is marked, with all markers. */
-void gc_mark_drain(struct hy_gc *);
+/* Until everything reached is marked, with all markers.  Returns whether a
+ * stack was full on the way: what gc_mark_pointer gave to it may be lost. */
+bool gc_mark_drain(struct hy_gc *);
 /* The same by this thread, telling of each object that it marks. */
-void gc_mark_drain_telling(struct hy_gc *,
+bool gc_mark_drain_telling(struct hy_gc *,
                            void (*tell)(void *object, void *arg), void *arg);
 struct gc_tally gc_mark_end(struct hy_gc *);
 bool gc_is_marked(const struct hy_gc *, const void *p);

@@ -819,9 +819,11 @@ static void close_door(struct gc_markers *all)
     all->is_helped = false;
 }
 
-static void drain_all(struct hy_gc *gc)
+/* Returns whether words were dropped on the way. */
+static bool drain_all(struct hy_gc *gc)
 {
     struct gc_markers *all = gc->markers;
+    bool any = false;
 
     if (all->is_helped) {
         atomic_fetch_add(&all->work_word, WORK_STEP);
@@ -831,25 +833,32 @@ static void drain_all(struct hy_gc *gc)
     } else {
         drain_alone(&all->marker[0]);
     }
-    while (take_dropped(all))
+    while (take_dropped(all)) {
         mend_dropped(gc);
+        any = true;
+    }
+    return any;
 }
 
-void gc_mark_drain(struct hy_gc *gc)
+bool gc_mark_drain(struct hy_gc *gc)
 {
-    drain_all(gc);
+    bool any = drain_all(gc);
+
     while (gc->hooks.reached && gc->hooks.reached(gc->hooks.arg))
-        drain_all(gc);
+        any |= drain_all(gc);
+    return any;
 }
 
-void gc_mark_drain_telling(struct hy_gc *gc,
+bool gc_mark_drain_telling(struct hy_gc *gc,
                            void (*tell)(void *object, void *arg), void *arg)
 {
     const struct teller teller = {tell, arg};
 
     gc->markers->teller = &teller;
-    gc_mark_drain(gc);
+    const bool any = gc_mark_drain(gc);
+
     gc->markers->teller = NULL;
+    return any;
 }
 
 struct gc_tally gc_mark_end(struct hy_gc *gc)

@@ -386,3 +386,37 @@ Test(gc_limits, roots_that_do_not_fit_the_stack_are_not_lost)
     cr_assert_eq(gc_probe_dead(&p), 0);
     gc_probe_close(&p);
 }
+
+static NOINLINE void make_ephemerons(struct gc_probe *p, size_t depth, size_t n)
+{
+    void **kept = p->root[1] = hy_gc_alloc(p->self, n * sizeof *kept);
+    void **key = p->root[0];
+    for (size_t i = 0; i < depth; i++)
+        key = *key;
+    for (size_t i = 0; i < n; i++) {
+        void *value = hy_gc_alloc(p->self, 16);
+        kept[i] = hy_gc_ephemeron_new(p->self, key, value);
+        if (i % (n / 1000) == 0)
+            gc_probe_watch(p, value);
+    }
+    p->root[2] = hy_gc_alloc(p->self, 16);
+    p->root[3] = hy_gc_ephemeron_new(p->self, p->root[2], p->root[0]);
+    p->root[0] = NULL;
+}
+
+/* The chain is the value of an ephemeron, and one of its objects the key of
+ * many more, when their values no longer fit. */
+Test(gc_limits, values_that_do_not_fit_the_stack_are_not_lost)
+{
+    enum { NODES = 36100, WORDS = 256, DEPTH = 36000, VALUES = 500000 };
+    struct gc_probe p;
+    gc_probe_open(&p, NULL);
+    hy_gc_disable(p.heap);
+    make_wide_chain(&p, NODES, WORDS);
+    gc_probe_dead(&p);
+    make_ephemerons(&p, DEPTH, VALUES);
+    hy_gc_enable(p.heap);
+    gc_probe_collect(&p, HY_GC_FULL);
+    cr_assert_eq(gc_probe_dead(&p), 0);
+    gc_probe_close(&p);
+}
