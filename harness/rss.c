@@ -37,10 +37,10 @@ static int read_line(pid_t pid, const char *file, const char *line,
     if (fd < 0)
         return errno;
     ssize_t n = read(fd, text, sizeof text - 1);
-    int err = n < 0 ? errno : 0;
+    int err = errno;
 
     close(fd);
-    if (err)
+    if (n < 0)
         return err;
     text[n] = 0;
     const char *found = strstr(text, line);
