@@ -23,7 +23,7 @@
 
 enum {
     PATH_ROOM = 4096,
-    RUNS_PRESET = 8, /* the fewest that tell a pair apart */
+    RUNS_PRESET = FIDELITY_BLOCKS_MIN,
     MEMORY_RUNS_PRESET = 2
 };
 
@@ -142,8 +142,13 @@ static int study_all(struct fidelity_study *study)
 static int run(struct app_suite *suite)
 {
     struct fidelity_study study = {.suite = suite};
-    int err = make_folders(suite->folder);
+    int err = fidelity_check(&study);
 
+    if (err) {
+        fprintf(stderr, "%s: %s\n", suite->verb, study.why);
+        return EXIT_USAGE;
+    }
+    err = make_folders(suite->folder);
     if (err) {
         fprintf(stderr, "%s: %s: %s\n", suite->verb, suite->folder,
                 strerror(err));

@@ -144,63 +144,18 @@ static int open_samples(struct session *s)
 
 /* ---- writing ---- */
 
-static int write_all(int fd, const char *text, size_t size)
-{
-    while (size) {
-        ssize_t n = write(fd, text, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return errno;
-        text += n;
-        size -= (size_t)n;
-    }
-    return fsync(fd) && errno != EINVAL && errno != EROFS ? errno : 0;
-}
-
-static int append_text(struct session *s, const char *text, size_t size)
-{
-    struct stat st;
-    int fd = open(s->samples, O_WRONLY | O_APPEND | O_CLOEXEC);
-
-    if (fd < 0)
-        return fail(s, errno, s->samples);
-    int err = fstat(fd, &st) ? errno : write_all(fd, text, size);
-
-    if (err && ftruncate(fd, st.st_size))
-        err = errno;
-    if (close(fd) && !err)
-        err = errno;
-    if (!err)
-        return 0;
-    snprintf(s->why, s->why_size,
-             "%s: %s; the rows of %zu runs are whole: make room and go on "
-             "with --resume",
-             s->samples, strerror(err), s->counts->done + s->counts->kept);
-    return err;
-}
-
 static int write_outcome(struct session *s, const struct plan_run *run,
                          const struct outcome *o, const struct trace *trace)
 {
     struct row row = run_row(s->id, run, o, trace);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    int err = f ? 0 : errno;
+    int err = run_rows_append(s->samples, &row, o);
 
-    if (!err && o->status != STATUS_OK)
-        err = row_write(f, &row);
-    for (size_t i = 0; i < o->n && !err; i++) {
-        run_row_set(&row, o, i);
-        err = row_write(f, &row);
-    }
-    if (f && fclose(f) && !err)
-        err = errno;
-    err = err ? fail(s, err, "rows") : append_text(s, text, size);
-    free(text);
-    if (!err)
+    if (err)
+        snprintf(s->why, s->why_size,
+                 "%s: %s; the rows of %zu runs are whole: make room and go on "
+                 "with --resume",
+                 s->samples, strerror(err), s->counts->done + s->counts->kept);
+    else
         count(s->counts, &row);
     return err;
 }

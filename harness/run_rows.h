@@ -18,4 +18,10 @@ struct row run_row(const char *session, const struct plan_run *,
 /* Put value i of the outcome into such a row. */
 void run_row_set(struct row *, const struct outcome *, size_t i);
 
+/* Append the rows of a run to a file: one a value of the outcome, each filled
+ * from `row`, and one without if the run failed.  They are on the disk when it
+ * returns, or none of them is there.  Returns 0 or an errno. */
+int run_rows_append(const char *path, const struct row *row,
+                    const struct outcome *);
+
 #endif

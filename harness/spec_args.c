@@ -30,11 +30,9 @@ static const struct argp_option bench_options[] = {
      "the allocator that ratios relate to (default: system)", 1},
 };
 
-static error_t add_allocator(struct argp_state *state, struct spec *spec,
+static error_t add_allocator(struct argp_state *state, struct spec_list *list,
                              const char *name)
 {
-    struct spec_list *list = &spec->allocators;
-
     for (unsigned i = 0; i < list->n; i++)
         if (!strcmp(list->item[i], name))
             return 0; /* once is enough: it would be run twice in a block */
@@ -43,6 +41,15 @@ static error_t add_allocator(struct argp_state *state, struct spec *spec,
         argp_error(state, "--allocator = %s (want a name or a path)", name);
     else
         snprintf(list->item[list->n++], SPEC_NAME_MAX, "%s", name);
+    return 0;
+}
+
+/* Those of --allocator, wherever it stood: a list given after it would have
+ * taken them away. */
+static error_t join_allocators(struct argp_state *state, struct spec_args *a)
+{
+    for (unsigned i = 0; i < a->more.n; i++)
+        add_allocator(state, &a->spec.allocators, a->more.item[i]);
     return 0;
 }
 
@@ -60,7 +67,7 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
     switch (key) {
     case 'a':
         a->has_spec = 1;
-        return add_allocator(state, &a->spec, arg);
+        return add_allocator(state, &a->more, arg);
     case 'o':
         a->out = arg;
         return 0;
@@ -75,6 +82,8 @@ static error_t parse_opt(int key, char *arg, struct argp_state *state)
     case KEY_BASELINE:
         a->baseline = arg;
         return 0;
+    case ARGP_KEY_END:
+        return join_allocators(state, a);
     default:
         if (key < KEY_FIRST || key >= KEY_FIRST + SPEC_OPTIONS_MAX)
             return ARGP_ERR_UNKNOWN;

@@ -11,8 +11,9 @@
 
 struct spec_args {
     struct spec spec;
-    const char *out;      /* folder or file, or NULL */
-    const char *baseline; /* allocator of the ratios */
+    struct spec_list more; /* allocators by --allocator: join spec at the end */
+    const char *out;       /* folder or file, or NULL */
+    const char *baseline;  /* allocator of the ratios */
     int resume;
     int has_spec; /* some option is of the spec, not of the verb */
 };

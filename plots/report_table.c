@@ -28,6 +28,7 @@ enum kind {
     KIND_MEMORY, /* median in the unit of memory */
     KIND_RATIO_ONLY,
     KIND_NUMBER, /* median of a ratio */
+    KIND_RATE,   /* median, if it is of something per second */
     KIND_BYTES   /* median, each with its own unit */
 };
 
@@ -43,6 +44,7 @@ static const struct view main_view[] = {
     {KIND_TIME, "time", "wall_per_op", {"time/op,", "%s [95 %%]"}, 0},
     {KIND_RATIO, "time", "wall_per_op", {"time: ratio", "to %s"}, 0},
     {KIND_PLAIN, "time", "cpu_per_op", {"CPU", "/op"}, 4},
+    {KIND_RATE, "time", "score", {"score,", "per s"}, 0}, /* of a program */
     {KIND_MEMORY, "memory", "rss_peak", {"peak", "%s"}, 0},
     {KIND_RATIO_ONLY, "memory", "rss_peak", {"peak", "ratio"}, 2},
     {KIND_RATIO_ONLY, "memory", "rss_mean", {"mean", "ratio"}, 5},
@@ -253,6 +255,9 @@ static void show_estimate(const struct page *p, const struct view *v,
     case KIND_NUMBER:
         show_number(median, decimals_ratio, cell);
         break;
+    case KIND_RATE:
+        snprintf(cell->text, sizeof cell->text, "%.0f", median);
+        break;
     case KIND_BYTES:
         format_bytes(median, cell->text, sizeof cell->text);
         cell->style = median > 0 ? STYLE_BAD : STYLE_PLAIN;
@@ -320,10 +325,12 @@ static bool has_meter(const struct page *p, const char *meter)
 static bool has_any(const struct page *p, const struct view *v)
 {
     bool is_ratio = v->kind == KIND_RATIO || v->kind == KIND_RATIO_ONLY;
+    bool is_rate = v->kind == KIND_RATE;
     for (size_t i = 0; i < p->block->n; i++) {
         const struct estimate *e =
             block_find(p->block, p->block->allocator[i], v->meter, v->metric);
-        if (e && (is_ratio ? e->pairs : e->n))
+        if (e && (is_ratio ? e->pairs : e->n) &&
+            (!is_rate || !strcmp(e->unit, "per_s")))
             return true;
     }
     return false;

@@ -18,8 +18,9 @@
 
 enum { FIDELITY_ARMS_MAX = 16, FIDELITY_BLOCKS_MAX = 64, FIDELITY_NAME = 48 };
 
-/* Pairs are told apart at this level: below 8 blocks none can be. */
+/* Pairs are told apart at this level, and with fewer blocks none can be. */
 #define FIDELITY_LEVEL 0.99
+enum { FIDELITY_BLOCKS_MIN = 8 };
 
 enum fidelity_side { FIDELITY_REAL, FIDELITY_REPLAY, FIDELITY_SIDES };
 enum fidelity_figure {

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +20,6 @@
 #include "app_output.h"
 #include "app_process.h"
 #include "app_run.h"
-#include "folders.h"
 
 enum { PATH_ROOM = APP_PLACE_PATH + 32, TICK_MS = 5 };
 
@@ -181,7 +181,7 @@ static void find_program(struct app_place *p)
 int app_place_open(struct app_place *p, const char *folder)
 {
     char missing[100], whole[PATH_MAX];
-    int err = make_folders(folder);
+    int err = mkdir(folder, 0777) ? errno : 0;
 
     p->status = STATUS_OK;
     p->note[0] = 0;

@@ -26,9 +26,10 @@ struct app_place {
     uint64_t bytes;
 };
 
-/* Make the folder, set it up, and run the program once as it is, to learn what
- * it prints.  What is missing or fails is a status and a note.  Returns 0,
- * EINTR if stopped, or the errno of the folder. */
+/* Make the folder, which must be new (it is removed with all in it), set it up,
+ * and run the program once as it is, to learn what it prints.  What is missing
+ * or fails is a status and a note.  Returns 0, EINTR if stopped, or the errno
+ * of the folder. */
 int app_place_open(struct app_place *, const char *folder);
 /* Remove the folder and all in it. */
 void app_place_close(const struct app_place *);

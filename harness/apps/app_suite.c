@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "environment.h"
+#include "folders.h"
 #include "places.h"
 #include "progress.h"
 #include "random.h"
@@ -29,7 +30,7 @@ struct turn {
 struct session {
     struct app_suite *suite;
     char id[SESSION_MAX];
-    FILE *samples;
+    char samples[PATH_ROOM];
     struct progress progress;
     struct random random;
     uint32_t runs;
@@ -41,6 +42,9 @@ static int fail(struct app_suite *s, int err, const char *what)
 {
     if (err == EINTR)
         snprintf(s->why, sizeof s->why, "stopped");
+    else if (err == EEXIST)
+        snprintf(s->why, sizeof s->why, "%.300s exists: use another --out",
+                 what);
     else
         snprintf(s->why, sizeof s->why, "%.300s: %s", what, strerror(err));
     return err;
@@ -55,6 +59,24 @@ static size_t count(const char *const list[])
     return n;
 }
 
+/* Read the next one.  Its name names its folder and its rows: another of that
+ * name would share both. */
+static int read_app(struct app_suite *s, const char *name)
+{
+    struct app *app = &s->place[s->places].app;
+    int err = app_find(name, places_apps(), app, s->why, sizeof s->why);
+
+    for (size_t i = 0; i < s->places && !err; i++)
+        if (!strcmp(s->place[i].app.name, app->name)) {
+            snprintf(s->why, sizeof s->why,
+                     "%.300s: another program is called \"%s\", too (want "
+                     "different file names)",
+                     name, app->name);
+            err = EINVAL;
+        }
+    return err;
+}
+
 int app_suite_open(struct app_suite *s, char *const apps[],
                    const char *const arms[])
 {
@@ -66,18 +88,30 @@ int app_suite_open(struct app_suite *s, char *const apps[],
     if (!s->place || !s->arm)
         return fail(s, ENOMEM, "programs");
     for (; s->places < napps && !err; s->places += !err)
-        err = app_find(apps[s->places], places_apps(), &s->place[s->places].app,
-                       s->why, sizeof s->why);
+        err = read_app(s, apps[s->places]);
     for (; s->arms < narms && !err; s->arms += !err)
         err = app_arm_find(arms[s->arms], &s->arm[s->arms], s->why,
                            sizeof s->why);
     return err;
 }
 
+/* Told before hours are spent on what could not be written. */
+static int make_work(struct app_suite *s)
+{
+    char path[PATH_ROOM];
+
+    snprintf(path, sizeof path, "%.3000s/samples.csv", s->folder);
+    if (!access(path, F_OK))
+        return fail(s, EEXIST, path);
+    snprintf(path, sizeof path, "%.3000s/work", s->folder);
+    int err = make_folders(path);
+    return err ? fail(s, err, path) : 0;
+}
+
 int app_suite_set_up(struct app_suite *s)
 {
     struct progress progress;
-    int err = 0;
+    int err = make_work(s);
 
     progress_start(&progress, s->places);
     for (size_t i = 0; i < s->places && !err; i++) {
@@ -128,7 +162,6 @@ static int write_rows(struct session *s, const struct turn *t, uint32_t block,
 {
     struct plan_run run = {
         .run = ++s->runs, .block = block, .trace = {.scale = 1, .threads = 1}};
-    int err = 0;
 
     snprintf(run.trace.workload, sizeof run.trace.workload, "app:%s",
              t->place->app.name);
@@ -137,16 +170,12 @@ static int write_rows(struct session *s, const struct turn *t, uint32_t block,
     struct row row = run_row(s->id, &run, o, NULL);
     snprintf(row.key.touch, sizeof row.key.touch, "program");
     row.key.seed = t->place->app.version;
+    int err = run_rows_append(s->samples, &row, o);
+
+    if (err)
+        return fail(s->suite, err, s->samples);
     count_run(s->suite, &row);
-    if (o->status != STATUS_OK)
-        err = row_write(s->samples, &row);
-    for (size_t i = 0; i < o->n && !err; i++) {
-        run_row_set(&row, o, i);
-        err = row_write(s->samples, &row);
-    }
-    if (!err && fflush(s->samples))
-        err = errno;
-    return err ? fail(s->suite, err, "samples.csv") : 0;
+    return 0;
 }
 
 /* ---- blocks ---- */
@@ -219,29 +248,34 @@ static int run_blocks(struct session *s)
     return err;
 }
 
+static int start_samples(struct session *s)
+{
+    char environment[PATH_ROOM];
+
+    snprintf(environment, sizeof environment, "%.3000s/environment.csv",
+             s->suite->folder);
+    FILE *f = fopen(s->samples, "wx");
+    int err = f ? row_write_header(f) : errno;
+
+    if (f && fclose(f) && !err)
+        err = errno;
+    err = err ? err : environment_append(environment, s->id);
+    return err ? fail(s->suite, err, s->samples) : 0;
+}
+
 int app_suite_run(struct app_suite *suite)
 {
     struct session s = {.suite = suite};
-    char path[PATH_ROOM], environment[PATH_ROOM];
 
     environment_session(s.id);
     random_seed(&s.random, suite->seed);
-    snprintf(path, sizeof path, "%.3000s/samples.csv", suite->folder);
-    snprintf(environment, sizeof environment, "%.3000s/environment.csv",
-             suite->folder);
-    s.samples = fopen(path, "wx");
-    if (!s.samples)
-        return fail(suite, errno, path);
-    int err = row_write_header(s.samples);
-    err = err ? err : environment_append(environment, s.id);
-    if (err)
-        fail(suite, err, path);
+    snprintf(s.samples, sizeof s.samples, "%.3000s/samples.csv", suite->folder);
+    int err = start_samples(&s);
+
     progress_start(&s.progress, suite->places * suite->arms *
                                     (suite->runs + (size_t)suite->memory_runs));
     if (!err)
         err = run_blocks(&s);
     progress_clear(&s.progress);
-    if (fclose(s.samples) && !err)
-        err = fail(suite, errno, path);
     return err;
 }

@@ -92,6 +92,26 @@ static void fill_row(struct sheet_cell cell[], const struct fidelity_row *r)
     put_ratio(&cell[8], r->replay_mean, r->real_mean);
 }
 
+static void print_order(const struct printer *p, const struct fidelity_order *o,
+                        uint32_t blocks)
+{
+    if (o->told_apart)
+        fprintf(p->f,
+                "\nThe program tells %u of %u pairs of allocators apart; the "
+                "replay has %u of these in the same order: tau %.2f.\n\n",
+                o->told_apart, o->pairs, o->alike, o->tau);
+    else if (blocks < FIDELITY_BLOCKS_MIN)
+        fprintf(p->f,
+                "\nToo few blocks to tell allocators apart (want %d or "
+                "more).\n\n",
+                FIDELITY_BLOCKS_MIN);
+    else
+        fprintf(p->f,
+                "\nThe program shows no difference beyond noise in any "
+                "of %u pairs of allocators.\n\n",
+                o->pairs);
+}
+
 static int print_program(const struct printer *p, const char *name,
                          const struct fidelity_row row[], size_t n,
                          const struct fidelity_order *o)
@@ -112,16 +132,7 @@ static int print_program(const struct printer *p, const char *name,
         if (row[i].status != STATUS_OK &&
             (!i || strcmp(row[i].note, row[i - 1].note) != 0))
             fprintf(p->f, "%s: %s\n", row[i].allocator, row[i].note);
-    if (!o->told_apart)
-        fprintf(p->f,
-                "\nThe program shows no difference beyond noise in any "
-                "of %u pairs of allocators.\n\n",
-                o->pairs);
-    else
-        fprintf(p->f,
-                "\nThe program tells %u of %u pairs of allocators apart; the "
-                "replay has %u of these in the same order: tau %.2f.\n\n",
-                o->told_apart, o->pairs, o->alike, o->tau);
+    print_order(p, o, n ? row[0].runs : 0);
     return 0;
 }
 

@@ -39,6 +39,23 @@ static void trace_path(const struct fidelity_study *s,
              place->app.name);
 }
 
+int fidelity_check(struct fidelity_study *s)
+{
+    char path[PATH_ROOM];
+
+    for (size_t i = 0; i < s->suite->places; i++) {
+        trace_path(s, &s->suite->place[i], path);
+        if (strlen(path) < SPEC_NAME_MAX && !strpbrk(path, ",\t\n"))
+            continue;
+        snprintf(s->why, sizeof s->why,
+                 "%.300s: a trace cannot lie there (want a --out whose traces "
+                 "have paths of at most %d bytes, without commas)",
+                 path, SPEC_NAME_MAX - 1);
+        return EINVAL;
+    }
+    return 0;
+}
+
 /* ---- recording ---- */
 
 static void refuse(struct app_place *place, enum status status,

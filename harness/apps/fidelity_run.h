@@ -16,6 +16,10 @@ struct fidelity_study {
     char why[512];
 };
 
+/* Whether FOLDER is one whose traces a bench can have as workloads; told before
+ * anything runs.  Returns 0, or EINVAL and why. */
+int fidelity_check(struct fidelity_study *);
+
 /* Record each program of a suite that is set up, without a library, into
  * FOLDER/traces/NAME.hyt.  One that cannot be recorded gets a status and a
  * note.  Returns 0, EINTR, or the errno of a file, and why. */

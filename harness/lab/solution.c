@@ -238,10 +238,11 @@ int solution_make(const char *source, bool is_fresh, struct solution_made *out)
 void solution_first_error(const struct solution_made *made, char *line,
                           unsigned size)
 {
-    const char *at = strstr(made->log, "error:");
+    /* The linker's own word: what follows is only that there was an error. */
+    const char *at = strstr(made->log, "undefined reference");
 
     if (!at)
-        at = strstr(made->log, "undefined reference");
+        at = strstr(made->log, "error:");
     if (!at)
         at = made->log;
     while (at > made->log && at[-1] != '\n')

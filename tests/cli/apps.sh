@@ -119,8 +119,25 @@ expect 0 "$HEAPYARD" stat "$rows"
 expect 0 "$HEAPYARD" report "$work/good"
 expect_line "$work/out" '^app:good, 1 thread'
 expect_line "$work/out" '^slab +[0-9.]+ \['
+expect_line "$work/out" 'score,' # the program's own, where it is a rate
 expect 2 apps "$work/good.app" --out "$work/good"
-expect_line "$work/err" 'samples.csv: File exists'
+expect_line "$work/err" 'samples\.csv exists: use another --out'
+
+# ---- folders and names ----
+
+# What is there is not taken for the folder of a program, which is removed.
+mkdir "$work/there"
+(cd "$work/there" && mkdir -p work/good && echo mine >work/good/mine)
+expect 2 apps "$work/good.app" --allocators system --out "$work/there"
+expect_line "$work/err" 'work/good exists: use another --out'
+(cd "$work/there" && [ -e work/good/mine ]) || fail "removes what is not its own"
+mkdir "$work/other"
+cp "$work/good.app" "$work/other/"
+expect 2 apps "$work/good.app" "$work/other/good.app" --out "$work/none"
+expect_line "$work/err" 'other/good.app: another program is called "good", too'
+cp "$work/good.app" "$work/...app"
+expect 2 apps "$work/...app" --allocators system --out "$work/none"
+expect_line "$work/err" '\.\.\.app: its name \(want at most 39 bytes, the first'
 
 # ---- ways to fail ----
 

@@ -65,6 +65,18 @@ expect_line "$work/err" 'traces/0.hyr.*File too large.*--resume'
 expect 0 "$HEAPYARD" run "$folder/plan.tsv" --out "$folder" --resume
 expect_every_run_once "$folder"
 
+# Real programs: what was measured before the disk was full can be used.
+if command -v hyperfine >/dev/null && command -v perl >/dev/null; then
+    printf '%s\n' 'version: 1' 'summary: a test' 'source: disk-full.sh' \
+        'packages: perl' 'needs: perl' 'program: perl' 'output: same' \
+        'command: perl -e print(1)' 'score: cpu' >"$work/tiny.app"
+    expect 3 sh -c 'ulimit -f 40 && exec "$@"' sh "$HEAPYARD" apps \
+        "$work/tiny.app" --allocators system --runs 50 --memory-runs 0 \
+        --out "$work/apps"
+    expect_line "$work/err" 'apps/samples.csv: File too large$'
+    expect 0 "$HEAPYARD" stat "$work/apps/samples.csv"
+fi
+
 # ---- where nothing can be written ----
 
 if [ -w /dev/full ]; then

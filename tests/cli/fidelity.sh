@@ -30,11 +30,15 @@ expect_line "$work/err" '^heapyard fidelity: --allocators = own \(want'
 expect 2 "$HEAPYARD" fidelity "$work/tiny.app" --runs 65
 expect_line "$work/err" '^heapyard fidelity: --runs = 65 \(want 1..64\)'
 
+expect 2 "$HEAPYARD" fidelity "$work/tiny.app" --out "$work/a,b"
+expect_line "$work/err" '/a,b/traces/tiny\.hyt: a trace cannot lie there \(want'
+[ ! -e "$work/a,b" ] || fail "a refused study has made its folder"
+
 library=$(dirname "$HEAPYARD")/libheapyard-slab.so
 expect 0 "$HEAPYARD" fidelity "$work/tiny.app" "$work/script.app" \
     --allocators "system,$library" --runs 2 --memory-runs 1 --out "$work/f"
 expect_line "$work/out" '^tiny, 2 blocks$'
-expect_line "$work/out" 'no difference beyond noise in any of 1 pairs'
+expect_line "$work/out" '^Too few blocks to tell allocators apart \(want 8 or'
 expect_line "$work/out" '^Peak memory: [0-2] of 2 replays within 5 %'
 rows=$work/f/fidelity.csv
 [ "$(head -n 1 "$rows" | tr ',' '\n' | wc -l)" -eq 28 ] || fail "28 columns"

@@ -146,7 +146,10 @@ printf '#include "mm.h"\nint mm_init(void) { return -1; }\nvoid *mm_malloc(size_
 expect 1 "$HEAPYARD" bench --workload churn:objects=10:ops=100 \
     --allocators part.c --meters time --runs 1 --out part
 csv_pick part/samples.csv note status=error >note
-expect_line note 'defines? no|does not define mm_realloc'
+expect_line note 'undefined reference to .mm_realloc'
+expect 1 "$HEAPYARD" mdriver --solution part.c
+expect_line out 'undefined reference to .mm_realloc'
+expect_line err '^heapyard mdriver: part\.c: does not compile$'
 echo 'void *mm_realloc(void *p, size_t n) { return NULL; }' >>part.c
 expect 1 "$HEAPYARD" mdriver --solution part.c --traces "$traces/short1.rep" \
     --allocators slab

@@ -192,6 +192,11 @@ expect 0 "$HEAPYARD" plan --spec good.spec --runs 3
 expect 0 "$HEAPYARD" plan --runs 3 --spec good.spec
 [ "$(wc -l <out)" -eq 5 ] || fail "good.spec: $(wc -l <out) lines (want 5)"
 
+# --allocator adds one, even if the list comes after it.
+expect 0 "$HEAPYARD" plan --allocator null --spec good.spec \
+    --allocators system --meters time --runs 1
+[ "$(wc -l <out)" -eq 3 ] || fail "--allocator is lost: $(cat out)"
+
 # ---- a plan ----
 
 expect 0 "$HEAPYARD" plan --spec good.spec --out plan.tsv

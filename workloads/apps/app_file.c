@@ -256,7 +256,8 @@ static size_t next_line(FILE *f, char line[APP_LINE_MAX])
     return n;
 }
 
-static void take_name(struct app *a, const char *path)
+/* The name becomes a folder: "." and ".." would be others' ones. */
+static bool take_name(struct app *a, const char *path)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash ? slash + 1 : path;
@@ -264,7 +265,10 @@ static void take_name(struct app *a, const char *path)
 
     if (n > suffix && !strcmp(name + n - suffix, APP_SUFFIX))
         n -= suffix;
+    if (n >= sizeof a->name || *name == '.')
+        return false;
     snprintf(a->name, sizeof a->name, "%.*s", (int)n, name);
+    return true;
 }
 
 int app_read(FILE *f, const char *path, struct app *out, char *why,
@@ -275,7 +279,12 @@ int app_read(FILE *f, const char *path, struct app *out, char *why,
     size_t got;
 
     *out = (struct app){.timeout_s = TIMEOUT_PRESET_S};
-    take_name(out, path);
+    if (!take_name(out, path)) {
+        snprintf(why, why_size,
+                 "%.300s: its name (want at most %d bytes, the first no dot)",
+                 path, APP_NAME_MAX - 1);
+        return EINVAL;
+    }
     while ((got = next_line(f, line))) {
         const char *fault = trim(line, got);
 
