@@ -1,4 +1,4 @@
-/* chart_bars.c - bars with whiskers: time an operation, and peak memory.
+/* chart_bars.c - bars with whiskers: time an operation or a use, peak memory.
  *
  * A row of the .tsv is one bar; what belongs to its panel (range, reference
  * line, label of the axis) stands in each of its rows.  Bars begin at 0.
@@ -13,7 +13,7 @@
 
 #include "charts.h"
 
-/* What differs between the two charts. */
+/* What differs between the charts. */
 struct bars {
     const char *meter, *metric;
     struct scale (*scale)(double most);
@@ -162,6 +162,17 @@ static int write_time(const struct page *p, FILE *f, struct chart_notes *notes,
     return 0;
 }
 
+static int write_use(const struct page *p, FILE *f, struct chart_notes *notes,
+                     char *why, size_t why_size)
+{
+    static const struct bars bars = {
+        "time", "wall_per_use", scale_for_time,
+        "wall-clock time per use (%s), less is better", "null floor"};
+    (void)why, (void)why_size;
+    write_bars(p, &bars, f, notes);
+    return 0;
+}
+
 static int write_peak(const struct page *p, FILE *f, struct chart_notes *notes,
                       char *why, size_t why_size)
 {
@@ -180,6 +191,13 @@ const struct chart time_chart = {
     "ratio to %s, paired within blocks. Grey band: the null floor, which is "
     "the harness without an allocator.",
     write_time};
+
+const struct chart use_chart = {
+    "time-use", "bars", "Time per use of what was allocated",
+    "Bar (or dot): median of the runs; whiskers: its 95 %% bootstrap interval; "
+    "(x): "
+    "ratio to %s, paired within blocks.",
+    write_use};
 
 const struct chart peak_memory_chart = {
     "peak-memory", "bars", "Peak memory",

@@ -46,8 +46,9 @@ struct chart {
                  size_t why_size);
 };
 
-extern const struct chart time_chart, peak_memory_chart, memory_curve_chart,
-    time_memory_chart, malloc_latency_chart, free_latency_chart;
+extern const struct chart time_chart, use_chart, peak_memory_chart,
+    memory_curve_chart, time_memory_chart, malloc_latency_chart,
+    free_latency_chart;
 
 /* Number of the allocator's colour among those without a fixed one. */
 size_t page_colour(const struct page *, const char *allocator);

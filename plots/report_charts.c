@@ -23,8 +23,9 @@
 enum { PATH_SIZE = 4096, CAPTION_SIZE = 1536, CAPTION_WIDTH = 150 };
 
 static const struct chart *const charts[] = {
-    &time_chart,        &peak_memory_chart,    &memory_curve_chart,
-    &time_memory_chart, &malloc_latency_chart, &free_latency_chart};
+    &time_chart,         &use_chart,         &peak_memory_chart,
+    &memory_curve_chart, &time_memory_chart, &malloc_latency_chart,
+    &free_latency_chart};
 enum { CHARTS = sizeof charts / sizeof charts[0] };
 
 size_t page_colour(const struct page *p, const char *allocator)

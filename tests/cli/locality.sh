@@ -12,6 +12,9 @@ expect_line "$work/out" 'use of what +time/use, +time: ratio'
 expect_line "$work/out" 'was built +ns \[95 %\] +to system'
 [ "$(grep -c 'use of what' "$work/out")" -eq 2 ] ||
     fail "a table of uses where there are none: $(cat "$work/out")"
+grep -q 'chase-list' "$folder/charts/time-use.tsv" &&
+    ! grep -q 'churn' "$folder/charts/time-use.tsv" ||
+    fail "the chart of uses is not of what is used"
 rows=$folder/samples.csv
 
 # Each thread visits each node so many times; the phase is a part of the run.
