@@ -37,11 +37,10 @@ void gc_block_open(struct hy_gc *gc, unsigned i, size_t b)
 {
     const struct gc_bin *bin = &gc->bin[i];
 
-    gc->block[b] = (struct gc_block){.reciprocal = bin->reciprocal,
+    gc->block[b] = (struct gc_block){.reciprocal = bin->reciprocal & 0xffffff,
                                      .granules = bin->bytes / GRANULE & 0xffff,
                                      .kind = bin->kind,
-                                     .layout = bin->layout & 127u,
-                                     .is_by_word = bin->is_by_word};
+                                     .by_word = bin->by_word};
     gc->bin_of[b] = (uint16_t)i;
     gc->hot[b] = 0;
 }
@@ -133,7 +132,7 @@ static void set_large(struct hy_gc *gc, size_t head, size_t count, size_t size,
                       uint8_t kind)
 {
     for (size_t i = 1; i < count; i++)
-        gc->block[head + i] = (struct gc_block){.reciprocal = (uint32_t)i,
+        gc->block[head + i] = (struct gc_block){.reciprocal = i & 0xffffff,
                                                 .granules = NO_GRANULES,
                                                 .kind = KIND_TAIL};
     gc->mark[head * MARKS_A_BLOCK] =
@@ -290,7 +289,8 @@ int hy_gc_layout_add(struct hy_gc *gc, size_t size,
 
         gc->layout[n] = made;
         gc_bin_set(bin, bytes, KIND_LAYOUT, (uint8_t)n);
-        bin->is_by_word = made.leading * sizeof(void *) == bytes;
+        if (made.leading % GRANULE_WORDS == 0)
+            bin->by_word = made.leading / GRANULE_WORDS & 0xffff;
         for (struct hy_gc_thread *t = gc->threads; t; t = t->next)
             t->run[BIN_LAYOUT + n].step = bin->bytes;
         gc->layouts = n + 1;

@@ -22,7 +22,7 @@ void gc_bin_set(struct gc_bin *bin, size_t bytes, enum gc_block_kind kind,
     bin->objects = BLOCK_BYTES / (uint32_t)bytes;
     bin->kind = (uint8_t)kind;
     bin->layout = layout;
-    bin->is_by_word = kind == KIND_SCANNED;
+    bin->by_word = kind == KIND_SCANNED ? (uint16_t)granules : 0;
     bin->to_sweep = NO_BLOCK;
 }
 

@@ -217,7 +217,8 @@ void gc_compact_move(struct hy_gc *gc, uint64_t *objects, uint64_t *bytes)
     for (size_t b = 0; b < end; b++) {
         if (!moves(gc, b))
             continue;
-        const uint64_t n = empty_block(gc, b, &target[gc->block[b].layout]);
+        const uint64_t n =
+            empty_block(gc, b, &target[gc->bin[gc->bin_of[b]].layout]);
 
         *objects += n;
         *bytes += n * gc->bin[gc->bin_of[b]].bytes;

@@ -44,6 +44,7 @@
 
 enum {
     GRANULE = 16,
+    GRANULE_WORDS = GRANULE / sizeof(void *),
     BLOCK_SHIFT = 15,
     BLOCK_BYTES = 1 << BLOCK_SHIFT,
     BLOCK_MASK = BLOCK_BYTES - 1,
@@ -84,11 +85,11 @@ enum gc_block_kind {
 
 /* One block.  Of a tail, reciprocal is the distance to the head in blocks. */
 struct gc_block {
-    uint32_t reciprocal;    /* of granules, scaled by 2^RECIPROCAL_SHIFT */
-    unsigned granules : 16; /* of an object of a bin; else NO_GRANULES */
+    unsigned reciprocal : 24; /* of granules, scaled by 2^RECIPROCAL_SHIFT */
     unsigned kind : 8;
-    unsigned layout : 7;
-    unsigned is_by_word : 1; /* every word of an object may be a pointer */
+    unsigned granules : 16; /* of an object of a bin; else NO_GRANULES */
+    unsigned by_word : 16;  /* granules at its start of which each word may be
+                               a pointer, while no other is; 0: another way */
 };
 
 struct gc_bin {
@@ -97,7 +98,7 @@ struct gc_bin {
     uint32_t objects; /* a block */
     uint8_t kind;
     uint8_t layout;
-    bool is_by_word;
+    uint16_t by_word; /* as in struct gc_block */
     int32_t to_sweep; /* blocks that may have room: a list by heap.next */
 };
 
@@ -219,6 +220,13 @@ static inline char *gc_block_start(const struct hy_gc *gc, size_t b)
 static inline bool gc_contains(const struct hy_gc *gc, const void *p)
 {
     return (uintptr_t)p - gc->base < gc->extent;
+}
+
+/* Of the objects in a block of that kind. */
+static inline const struct gc_layout *gc_layout_of(const struct hy_gc *gc,
+                                                   size_t b)
+{
+    return &gc->layout[gc->bin[gc->bin_of[b]].layout];
 }
 
 /* Which object of a small block the offset lies in (maybe the rest at its

@@ -160,9 +160,9 @@ static void scan_part(struct marker *m, uintptr_t begin, uintptr_t end,
 }
 
 static void scan_layout(struct marker *m, const struct hy_gc *gc,
-                        const uintptr_t *words, uint8_t layout)
+                        const uintptr_t *words, const struct gc_layout *l)
 {
-    uint64_t left = gc->layout[layout].pointers;
+    uint64_t left = l->pointers;
 
     if (!has_room(m, 64))
         return;
@@ -268,9 +268,11 @@ push_object(const struct hy_gc *gc, const struct view *v, struct hot *h,
 /* The fields of a layout that point to objects. */
 __attribute__((always_inline)) static inline void
 push_fields(const struct hy_gc *gc, const struct view *v, struct hot *h,
-            const uintptr_t *words, uint8_t layout)
+            uintptr_t start)
 {
-    const struct gc_layout l = gc->layout[layout];
+    const struct gc_layout l =
+        *gc_layout_of(gc, gc_block_of(gc, (const void *)start));
+    const uintptr_t *words = (const uintptr_t *)start;
     uintptr_t *top = h->top;
 
     for (size_t i = l.leading; i-- > 0;)
@@ -303,7 +305,7 @@ visit_other(struct marker *m, const struct view *v, struct hot *h,
     *o->mark = v->epoch;
     count_object(h, o);
     if (o->info.kind == KIND_LAYOUT)
-        push_fields(m->gc, v, h, (const uintptr_t *)o->start, o->info.layout);
+        push_fields(m->gc, v, h, o->start);
 }
 
 /* Mark the object if it is not, and push what it holds. */
@@ -314,12 +316,12 @@ visit(struct marker *m, const struct view *v, struct hot *h,
     if (*o->mark == v->epoch)
         return;
     if (__builtin_expect(v->is_compacting ? o->info.kind == KIND_SCANNED
-                                          : o->info.is_by_word,
+                                          : o->info.by_word,
                          1)) {
         *o->mark = v->epoch;
         count_object(h, o);
         push_object(m->gc, v, h, o->start,
-                    (uintptr_t)o->info.granules * GRANULE);
+                    (uintptr_t)o->info.by_word * GRANULE);
     } else {
         visit_other(m, v, h, o);
     }
@@ -755,7 +757,7 @@ void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
     const uintptr_t *words = (const uintptr_t *)(void *)o.start;
 
     if (o.info.kind == KIND_LAYOUT && !ignore_self) {
-        scan_layout(m, gc, words, o.info.layout);
+        scan_layout(m, gc, words, gc_layout_of(gc, o.block));
         return;
     }
     if (!ignore_self) {
@@ -764,7 +766,8 @@ void gc_mark_contents(struct hy_gc *gc, const void *object, bool ignore_self)
         return;
     }
     const bool is_precise = o.info.kind == KIND_LAYOUT;
-    const uint64_t pointers = gc->layout[o.info.layout].pointers;
+    const uint64_t pointers =
+        is_precise ? gc_layout_of(gc, o.block)->pointers : 0;
 
     for (size_t i = o.bytes / sizeof *words; i-- > 0;)
         if (words[i] - (uintptr_t)o.start >= o.bytes &&
