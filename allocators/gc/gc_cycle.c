@@ -22,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BUDGET_LEAST = 256 * 1024, KEEP_SPARE = 8 };
+enum { BUDGET_LEAST = 256 * 1024, KEEP_SPARE = 8, WIPED_WORDS = 512 };
 
 static const double growth_least = 1.1, growth_most = 100;
 
@@ -258,6 +258,17 @@ static void trim(struct hy_gc *gc)
                            KEEP_SPARE);
 }
 
+/* What the collector's frames leave below this one would be found again by the
+ * collection that stops this thread by a signal: the kernel writes over the
+ * stack there, but not over all of it. */
+__attribute__((noinline)) static void wipe_stack(void)
+{
+    uintptr_t word[WIPED_WORDS];
+
+    memset(word, 0, sizeof word);
+    __asm__ volatile("" : : "r"(word) : "memory"); /* or it is left out */
+}
+
 __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
                                                  enum hy_gc_kind kind,
                                                  enum hy_gc_reason reason)
@@ -281,6 +292,7 @@ __attribute__((noinline)) void gc_collect_locked(struct hy_gc *gc,
     gc->world_ns = gc_now_ns();
     if (e.kind != HY_GC_MINOR)
         trim(gc);
+    wipe_stack();
     if (gc->listener)
         gc->listener(&e, gc->listener_arg);
 }
