@@ -5,7 +5,6 @@
 #define _GNU_SOURCE /* argp.h */
 
 #include <argp.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,20 +142,6 @@ static int report(const struct app_suite *s, const char *baseline)
     return err ? EXIT_INFRA : EXIT_GOOD;
 }
 
-static int tell(const struct app_suite *s, int err)
-{
-    if (err) {
-        fprintf(stderr, "%s: %s\n", s->verb, s->why);
-        return err == EINTR    ? EXIT_STOPPED
-               : err == EEXIST ? EXIT_USAGE
-                               : EXIT_INFRA;
-    }
-    if (s->failed)
-        fprintf(stderr, "%s: %zu of %zu runs failed; the first: %s\n", s->verb,
-                s->failed, s->ok + s->skipped + s->failed, s->first_failure);
-    return s->failed ? EXIT_BAD_RUNS : EXIT_GOOD;
-}
-
 static int run(struct app_suite *s, const char *baseline)
 {
     int err = make_folders(s->folder);
@@ -169,7 +154,7 @@ static int run(struct app_suite *s, const char *baseline)
     err = app_suite_set_up(s);
     if (!err)
         err = app_suite_run(s);
-    int code = tell(s, err);
+    int code = app_suite_tell(s, err, s->why);
 
     if (!s->ok && !s->skipped && !s->failed)
         return code;

@@ -6,7 +6,6 @@
 #define _GNU_SOURCE /* argp.h */
 
 #include <argp.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -157,20 +156,9 @@ static int run(struct app_suite *suite)
     carry_out_catch_signals();
     err = study_all(&study);
     fidelity_study_close(&study);
-    if (err) {
-        fprintf(stderr, "%s: %s\n", suite->verb,
-                study.why[0] ? study.why : suite->why);
-        return err == EINTR    ? EXIT_STOPPED
-               : err == EEXIST ? EXIT_USAGE
-                               : EXIT_INFRA;
-    }
-    printf("\nTable    %s/fidelity.csv\n", suite->folder);
-    if (suite->failed)
-        fprintf(stderr, "%s: %zu of %zu runs failed; the first: %s\n",
-                suite->verb, suite->failed,
-                suite->ok + suite->skipped + suite->failed,
-                suite->first_failure);
-    return suite->failed ? EXIT_BAD_RUNS : EXIT_GOOD;
+    if (!err)
+        printf("\nTable    %s/fidelity.csv\n", suite->folder);
+    return app_suite_tell(suite, err, study.why[0] ? study.why : suite->why);
 }
 
 static int run_fidelity(const char *verb, const struct fidelity_args *a)

@@ -116,7 +116,7 @@ static void put_note(char note[160], const char *text)
             *c = ' ';
 }
 
-static void set_note(struct outcome *o, const char *text)
+void outcome_set_note(struct outcome *o, const char *text)
 {
     put_note(o->note, text);
 }
@@ -408,7 +408,7 @@ static int parse_result(struct child *c, struct outcome *o, int *closed)
         if (*line == '=') {
             snprintf(o->served_by, sizeof o->served_by, "%s", line + 1);
         } else if (*line == '#') {
-            set_note(o, line + 1);
+            outcome_set_note(o, line + 1);
         } else if (*line == '!') {
             char *tab = strchr(line, '\t');
 
@@ -416,7 +416,7 @@ static int parse_result(struct child *c, struct outcome *o, int *closed)
                 *tab = 0;
             *closed = !status_parse(line + 1, &o->status);
             if (tab && tab[1])
-                set_note(o, tab + 1);
+                outcome_set_note(o, tab + 1);
         } else {
             err = parse_value(line, o);
         }
@@ -464,7 +464,7 @@ static void explain(struct child *c, const struct trace *trace,
     else
         snprintf(how, sizeof how, "exit code %d without a result%s%s%s",
                  WEXITSTATUS(c->wait_status), where, *words ? ": " : "", words);
-    set_note(o, how);
+    outcome_set_note(o, how);
 }
 
 /* Whether noise would change what the meter measures. */

@@ -57,6 +57,9 @@ int outcome_add(struct outcome *, const char *metric, const char *at,
 /* The value of a metric of the whole run, or NULL; borrowed. */
 const struct outcome_value *outcome_find(const struct outcome *,
                                          const char *metric);
+/* The note, cut to its room, with blanks for control bytes: they must not reach
+ * a CSV file. */
+void outcome_set_note(struct outcome *, const char *text);
 void outcome_free(struct outcome *);
 
 #endif

@@ -407,3 +407,12 @@ _Noreturn void player_fail(const struct player *p, enum status status,
         _exit(4);
     _exit(PLAYER_FAILED);
 }
+
+void player_check_zeroed(const struct player *p, const char *block, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (block[i])
+            player_fail(p, STATUS_CORRUPT,
+                        "byte %zu of a zeroed %zu-byte block is not 0", i,
+                        size);
+}

@@ -89,6 +89,9 @@ _Noreturn void player_fail(const struct player *, enum status,
                            const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Fail as corrupt unless all of a new block is 0. */
+void player_check_zeroed(const struct player *, const char *block, size_t size);
+
 /* The replayers beside play_fast. */
 extern const struct block_ops check_ops;
 extern const struct block_ops latency_ops;

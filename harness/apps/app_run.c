@@ -97,10 +97,7 @@ static struct app_process make_process(const struct running *r,
 static void fail(struct running *r, enum status status, const char *text)
 {
     r->outcome->status = status;
-    snprintf(r->outcome->note, sizeof r->outcome->note, "%.159s", text);
-    for (char *c = r->outcome->note; *c; c++)
-        if ((unsigned char)*c < ' ' || *c == 0x7f)
-            *c = ' ';
+    outcome_set_note(r->outcome, text);
 }
 
 static void fail_by_code(struct running *r)

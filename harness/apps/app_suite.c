@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "commands.h"
 #include "environment.h"
 #include "folders.h"
 #include "places.h"
@@ -278,4 +279,18 @@ int app_suite_run(struct app_suite *suite)
         err = run_blocks(&s);
     progress_clear(&s.progress);
     return err;
+}
+
+int app_suite_tell(const struct app_suite *s, int err, const char *why)
+{
+    if (err) {
+        fprintf(stderr, "%s: %s\n", s->verb, why);
+        return err == EINTR    ? EXIT_STOPPED
+               : err == EEXIST ? EXIT_USAGE
+                               : EXIT_INFRA;
+    }
+    if (s->failed)
+        fprintf(stderr, "%s: %zu of %zu runs failed; the first: %s\n", s->verb,
+                s->failed, s->ok + s->skipped + s->failed, s->first_failure);
+    return s->failed ? EXIT_BAD_RUNS : EXIT_GOOD;
 }

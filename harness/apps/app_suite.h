@@ -39,6 +39,10 @@ int app_suite_set_up(struct app_suite *);
  * samples already, or the errno of a file, and why. */
 int app_suite_run(struct app_suite *);
 
+/* Say on stderr why it ended with err, or that runs failed.  Returns the exit
+ * code. */
+int app_suite_tell(const struct app_suite *, int err, const char *why);
+
 /* Remove what was set up, and free all. */
 void app_suite_close(struct app_suite *);
 

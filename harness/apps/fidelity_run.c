@@ -201,8 +201,8 @@ int fidelity_replay(struct fidelity_study *s)
         err = make_spec(s, spec, traces);
         if (!err)
             err = plan_expand(spec, &plan, s->why, sizeof s->why);
-        if (!err && make_folders(folder))
-            err = fail(s, errno, folder);
+        if (!err && (err = make_folders(folder)))
+            fail(s, err, folder);
         const struct run_config config = {
             .plan = &plan, .folder = folder, .again = "fidelity"};
 

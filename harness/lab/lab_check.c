@@ -183,11 +183,8 @@ static void *lab_alloc(struct player *p, size_t size, size_t align, int zero)
                          : p->allocator->alloc(p->heap, size, align);
 
     check_new(p, q, size, align);
-    for (size_t i = 0; zero && i < size; i++)
-        if (q[i])
-            player_fail(p, STATUS_CORRUPT,
-                        "byte %zu of a zeroed %zu-byte block is not 0", i,
-                        size);
+    if (zero)
+        player_check_zeroed(p, q, size);
     enlist(p, q, size);
     end(p);
     return q;
